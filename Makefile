@@ -1,0 +1,79 @@
+# `make help` lists the targets. `make train` and `make test` set up all they need on a fresh Debian or
+# Ubuntu machine with Python 3.11; containers/setup says how.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.PHONY: help train test test-fast lint format bench image lock clean
+
+# Parameters of the project, as `mlflow run . -P name=value` and `sixfold train --name value` have them.
+# On make's command line they are written in upper case: make train DATA=data/churn.csv TARGET=churned
+PARAMETERS := data target task algorithms budget search folds metric test_size group time register seed \
+  max_memory na_values schema
+upper = $(shell echo '$(1)' | tr a-z A-Z)
+# Only what stands on the command line counts: TIME or GROUP may well be in somebody's environment.
+is_given = $(filter command,$(origin $(call upper,$(1))))
+value = '$(subst ','\'',$($(call upper,$(1))))'
+mlflow_parameters = $(foreach p,$(PARAMETERS),$(if $(call is_given,$(p)),-P $(p)=$(call value,$(p))))
+sixfold_options = $(foreach p,$(filter-out data,$(PARAMETERS)),$(if $(call is_given,$(p)),--$(p) $(call value,$(p))))
+
+CONTAINER ?= docker
+TESTS ?= tests
+# Tests that start nothing outside their own process.
+FAST := not (docker or services or browser or cluster or slow)
+SHELL_SCRIPTS := containers/setup containers/base-image .ci/run
+
+export MLFLOW_DISABLE_TELEMETRY ?= true
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Parameters of make train: $(foreach p,$(PARAMETERS),$(call upper,$(p))), ARGS (further options), CONTAINER=none"
+
+train: ## set everything up, then train: make train DATA=data/churn.csv TARGET=churned BUDGET=300
+ifeq ($(CONTAINER),none)
+	@containers/setup environment
+	@.venv/bin/sixfold train $(if $(call is_given,data),$(call value,data)) $(sixfold_options) $(ARGS)
+else
+	@containers/setup environment engine base image
+	@.venv/bin/mlflow run . $(mlflow_parameters) $(ARGS)
+endif
+
+test: ## set everything up, then run every test (TESTS=tests/training runs some)
+	@containers/setup environment engine base image test-tools
+	@.venv/bin/python -m pytest $(TESTS) $(ARGS)
+
+test-fast: ## run the tests that need no container, server or browser
+	@containers/setup environment
+	@.venv/bin/python -m pytest -m "$(FAST)" $(TESTS) $(ARGS)
+
+lint: ## ruff, mypy and shellcheck
+	@containers/setup environment
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/shellcheck $(SHELL_SCRIPTS)
+	@echo "lint: clean"
+
+format: ## put the code into its form
+	@containers/setup environment
+	@.venv/bin/ruff check --fix-only .
+	@.venv/bin/ruff format .
+
+bench: ## measure overhead, tracking and scaling; prints ratios (benchmarks/README.md)
+	@containers/setup environment engine base image
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+image: ## build the training image, if its inputs have changed
+	@containers/setup engine base image
+
+lock: ## write the locks anew from pyproject.toml (UPGRADE=--upgrade takes the newest versions)
+	@containers/setup environment
+	@for output in requirements.lock requirements-dev.lock; do \
+	  options=; if [ $$output = requirements-dev.lock ]; then options="--extra dev -c requirements.lock"; fi; \
+	  UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --python-version 3.11 \
+	    --python-platform linux --generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE) \
+	    pyproject.toml $$options -o $$output; \
+	done
+
+clean: ## remove .venv, our images and caches; never runs, models or data
+	@containers/setup clean

@@ -1,0 +1,63 @@
+"""One tree, pruned by cost and complexity (Breiman et al., 1984)."""
+
+from typing import Any
+
+from training.algorithms.base import (
+    Algorithm,
+    Params,
+    Space,
+    class_weights,
+    pipeline,
+    unweighted,
+    weight,
+)
+from training.preprocess import TRUSTED_TYPES, ordinal
+from training.problem import Problem
+
+
+def _build(problem: Problem, params: Params, threads: int) -> Any:
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    shared = {
+        "max_depth": params["max_depth"],
+        "min_samples_leaf": params["min_samples_leaf"],
+        "random_state": problem.seed,
+    }
+    if problem.classification:
+        tree = DecisionTreeClassifier(
+            ccp_alpha=params["ccp_alpha"], class_weight=weight(params), **shared
+        )
+    else:
+        # A regression tree's impurity is the target's variance: prune on a scale of 1.
+        tree = DecisionTreeRegressor(
+            ccp_alpha=params["ccp_alpha"] * problem.target_scale**2, **shared
+        )
+    return pipeline(ordinal(problem), tree)
+
+
+def _space(problem: Problem) -> Space:
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    return {
+        "ccp_alpha": FloatDistribution(1e-6, 0.05, log=True),
+        "max_depth": IntDistribution(2, 30),
+        "min_samples_leaf": IntDistribution(1, max(2, min(200, problem.rows // 10)), log=True),
+        **class_weights(problem),
+    }
+
+
+def _defaults(problem: Problem) -> list[Params]:
+    leaf = max(1, min(20, problem.rows // 100))
+    return [
+        {"ccp_alpha": 1e-3, "max_depth": 12, "min_samples_leaf": leaf, **unweighted(problem)},
+        {"ccp_alpha": 1e-4, "max_depth": 20, "min_samples_leaf": leaf, **unweighted(problem)},
+    ]
+
+
+ALGORITHM = Algorithm(
+    name="decision_tree",
+    build=_build,
+    space=_space,
+    defaults=_defaults,
+    trusted_types=(*TRUSTED_TYPES, "sklearn.tree._tree.Tree"),
+)

@@ -1,0 +1,115 @@
+"""Support vector machines: with a kernel on small tables, with Nystroem features above.
+
+A kernel machine's cost grows with the square of the rows. Above `KERNEL_ROWS` the kernel is
+approximated by Nystroem features (Williams and Seeger, 2001) and the machine is linear, fitted by
+stochastic gradient descent, which needs no copy of the rows.
+"""
+
+from typing import Any
+
+from training.algorithms.base import (
+    Algorithm,
+    Params,
+    Space,
+    calibrated,
+    class_weights,
+    pipeline,
+    standardised_target,
+    unweighted,
+    weight,
+)
+from training.preprocess import TRUSTED_TYPES, scaled
+from training.problem import Problem
+
+KERNEL_ROWS = 4_000
+
+
+def _build(problem: Problem, params: Params, threads: int) -> Any:
+    if problem.rows <= KERNEL_ROWS:
+        machine = _kernel_machine(problem, params)
+    else:
+        machine = _linear_machine(problem, params)
+    finish = calibrated if problem.classification else standardised_target
+    return pipeline(scaled(problem), finish(machine))
+
+
+def _kernel_machine(problem: Problem, params: Params) -> Any:
+    from sklearn.svm import SVC, SVR
+
+    gamma = params["gamma"] / len(problem.features)
+    if problem.classification:
+        return SVC(C=params["C"], gamma=gamma, class_weight=weight(params), cache_size=500)
+    return SVR(C=params["C"], gamma=gamma, epsilon=params["epsilon"], cache_size=500)
+
+
+def _linear_machine(problem: Problem, params: Params) -> Any:
+    from sklearn.kernel_approximation import Nystroem
+    from sklearn.linear_model import SGDClassifier, SGDRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    features = Nystroem(
+        gamma=params["gamma"] / len(problem.features),
+        n_components=params["components"],
+        random_state=problem.seed,
+    )
+    shared = {
+        "alpha": 1.0 / (params["C"] * problem.rows),
+        "average": True,
+        "max_iter": 30,
+        "n_iter_no_change": 3,
+        "random_state": problem.seed,
+    }
+    if problem.classification:
+        machine = SGDClassifier(loss="hinge", class_weight=weight(params), **shared)
+    else:
+        machine = SGDRegressor(
+            loss="epsilon_insensitive", epsilon=params["epsilon"], eta0=0.01, **shared
+        )
+    # Nystroem features are small and unequal; gradient descent wants them of one size.
+    return make_pipeline(features, StandardScaler(copy=False), machine)
+
+
+def _space(problem: Problem) -> Space:
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    space: Space = {
+        "C": FloatDistribution(1e-2, 1e3, log=True),
+        "gamma": FloatDistribution(1e-3, 10.0, log=True),
+        **class_weights(problem),
+    }
+    if problem.rows > KERNEL_ROWS:
+        space["C"] = FloatDistribution(1e-4, 1e1, log=True)
+        space["components"] = IntDistribution(50, 300, log=True)
+    if not problem.classification:
+        space["epsilon"] = FloatDistribution(1e-3, 0.5, log=True)
+    return space
+
+
+def _defaults(problem: Problem) -> list[Params]:
+    def configuration(C: float, gamma: float) -> Params:
+        params = {"C": C, "gamma": gamma, **unweighted(problem)}
+        if problem.rows > KERNEL_ROWS:
+            params["C"] = C / 100
+            params["components"] = 100
+        if not problem.classification:
+            params["epsilon"] = 0.1
+        return params
+
+    return [configuration(1.0, 1.0), configuration(10.0, 0.3)]
+
+
+ALGORITHM = Algorithm(
+    name="svm",
+    build=_build,
+    space=_space,
+    defaults=_defaults,
+    trusted_types=(
+        *TRUSTED_TYPES,
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.linear_model._sgd_fast.EpsilonInsensitive",
+        "sklearn.linear_model._sgd_fast.Hinge",
+    ),
+    rows_per_class=3,
+)

@@ -1,0 +1,135 @@
+"""`sixfold train` and `sixfold leaderboard`."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
+
+import click
+
+_INTERRUPTED = 130
+_WIDTH = 120
+
+
+def _one_line(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn Sixfold's errors into one line and their exit code, and Ctrl-C into 130."""
+
+    @wraps(function)
+    def run(*args: Any, **options: Any) -> Any:
+        from training.errors import SixfoldError
+
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return function(*args, **options)
+        except SixfoldError as error:
+            click.echo(f"sixfold: {' '.join(str(error).split())}", err=True)
+            sys.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("sixfold: interrupted; the runs are marked KILLED", err=True)
+            sys.exit(_INTERRUPTED)
+
+    return run
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _quieten() -> None:
+    """Leave out what libraries say about themselves; an image without git is no news either."""
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+
+@click.command()
+@click.argument("data", default="sklearn:breast_cancer", metavar="[DATA]")
+@click.option("--target", default="", help="Column to predict. Built-in sets have their own.")
+@click.option(
+    "--task", default="auto", show_default=True, help="auto, regression, binary or multiclass."
+)
+@click.option(
+    "--algorithms",
+    default="all",
+    show_default=True,
+    help="all, or a comma list; an engine after a colon: svm,gradient_boosting:xgboost.",
+)
+@click.option(
+    "--budget", default=120.0, show_default=True, help="Seconds of search over all candidates."
+)
+@click.option("--search", default="tpe", show_default=True, help="tpe, random, grid or none.")
+@click.option("--folds", default=5, show_default=True, help="Folds of the cross-validation.")
+@click.option(
+    "--metric",
+    default="auto",
+    show_default=True,
+    help="What is selected by. auto: roc_auc (binary), log_loss (multiclass), rmse (regression).",
+)
+@click.option(
+    "--test-size", "--test_size", default=0.2, show_default=True, help="Share of rows to test on."
+)
+@click.option("--group", default="", help="Column whose groups are never split.")
+@click.option("--time", default="", help="Column to split forward in time by.")
+@click.option("--register", default="", help="Registered model the winner becomes a version of.")
+@click.option("--seed", default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--max-memory", "--max_memory", default="", help="Memory of one candidate, e.g. 2g."
+)
+@click.option(
+    "--na-values",
+    "--na_values",
+    default="",
+    help="What else counts as missing: '?,-999'; 'keep:NA' makes NA a value again.",
+)
+@click.option("--schema", default="", help="JSON file that overrides what is inferred.")
+@click.option("--json", "as_json", is_flag=True, help="Print the leaderboard as JSON.")
+@click.option("--quiet", is_flag=True, help="Say nothing but warnings and failures.")
+@_one_line
+def train(as_json: bool, quiet: bool, **given: Any) -> None:
+    """Train, tune and compare the six algorithms on a table.
+
+    DATA is a CSV, TSV, Parquet, Feather or JSON Lines file, packed or not: a local path, s3://,
+    http(s)://, an MLflow artifact (runs:/…, mlflow-artifacts:/…), or sklearn:NAME for a set that
+    comes with scikit-learn.
+
+    \b
+    sixfold train data/churn.csv --target churned
+    sixfold train sklearn:wine --budget 30 --algorithms svm,random_forest
+    """
+    _quieten()
+    from training.progress import Progress
+    from training.request import Request
+    from training.run import train as run
+
+    board = run(Request(**given), Progress(quiet))
+    _show(board, as_json)
+
+
+@click.command()
+@click.argument("run", default="", metavar="[RUN]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, the best candidate first.")
+@_one_line
+def leaderboard(run: str, as_json: bool) -> None:
+    """Show the leaderboard of a training: of RUN, a parent run's id, or of the latest one."""
+    _quieten()
+    from training.history import read_leaderboard
+
+    _show(read_leaderboard(run), as_json)
+
+
+def _show(board: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(board, indent=1))
+        return
+    from rich.console import Console
+
+    from training.leaderboard import table
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH  # a log has no width of its own
+    console.print(table(board))

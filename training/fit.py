@@ -1,0 +1,167 @@
+"""One fit: rows in, a fitted pipeline out. The same for a fold, a learning curve and the refit."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.algorithms import Algorithm, Params
+from training.problem import Problem, take
+
+EARLY_STOPPING_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted pipeline and what belongs to it.
+
+    Attributes
+    ----------
+    pipeline : Pipeline
+        Predicts positions in `present`, or numbers for regression.
+    present : ndarray of int64 or None
+        The class codes the fit has seen, ascending; None for regression.
+    iterations : int or None
+        The number of trees early stopping chose.
+    """
+
+    pipeline: Any
+    present: np.ndarray | None
+    iterations: int | None = None
+
+
+def fit(
+    algorithm: Algorithm,
+    problem: Problem,
+    params: Params,
+    rows: np.ndarray | None = None,
+    threads: int = 1,
+) -> Fitted:
+    """Fit an algorithm's pipeline on some of a problem's training rows.
+
+    Parameters
+    ----------
+    algorithm : Algorithm
+    problem : Problem
+    params : dict
+        A point of the algorithm's space. With `iterations` in it a boosting model grows that
+        many trees; without, it stops early on a held-out tenth of `rows`.
+    rows : ndarray of int, optional
+        Positions into `problem.X`; all rows if not given.
+    threads : int, default 1
+
+    Returns
+    -------
+    Fitted
+    """
+    rows = np.arange(problem.rows) if rows is None else np.asarray(rows)
+    present: np.ndarray | None = None
+    y = np.asarray(problem.y)
+    if problem.classification:
+        rows = _enough_of_each_class(y, rows, algorithm.rows_per_class)
+        present = np.unique(y[rows])
+        y = np.searchsorted(present, y)
+        if len(present) == 1:
+            return Fitted(_constant(problem, rows), present)
+    pipeline = algorithm.build(problem, params, threads)
+    with warnings.catch_warnings():
+        # Convergence and rare-class warnings of single trials would bury what the user should read.
+        warnings.simplefilter("ignore")
+        if algorithm.boost is None or "iterations" in params:
+            extra = _fit_params(algorithm, problem, params, y[rows])
+            steps = {f"model__{name}": value for name, value in extra.items()}
+            pipeline.fit(take(problem.X, rows), y[rows], **steps)
+            return Fitted(pipeline, present)
+        iterations = _fit_early(algorithm, problem, params, pipeline, rows, y)
+    return Fitted(pipeline, present, iterations)
+
+
+def predict(fitted: Fitted, X: Any, classes: int) -> np.ndarray:
+    """Predict numbers (n,), or probabilities (n, classes) with 0 for classes never seen."""
+    return member_prediction(fitted.pipeline, fitted.present, X, classes)
+
+
+def member_prediction(
+    pipeline: Any, present: np.ndarray | None, X: Any, classes: int
+) -> np.ndarray:
+    with warnings.catch_warnings():
+        # LightGBM names the columns it was given as an array and then warns of missing names.
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        if present is None:
+            return np.asarray(pipeline.predict(X), dtype=np.float64).ravel()
+        seen = np.asarray(pipeline.predict_proba(X), dtype=np.float64)
+    if len(present) == classes:
+        return seen
+    probabilities = np.zeros((len(seen), classes))
+    probabilities[:, present] = seen
+    return probabilities
+
+
+def _fit_early(
+    algorithm: Algorithm,
+    problem: Problem,
+    params: Params,
+    pipeline: Any,
+    rows: np.ndarray,
+    y: np.ndarray,
+) -> int:
+    kept, held = _hold_out(problem, rows, y)
+    if problem.classification and len(np.unique(y[kept])) < len(np.unique(y[rows])):
+        kept, held = rows, rows[: max(1, len(rows) // 10)]
+    preprocess, model = pipeline[:-1], pipeline[-1]
+    X = preprocess.fit_transform(take(problem.X, kept), y[kept])
+    X_held = preprocess.transform(take(problem.X, held))
+    assert algorithm.boost is not None
+    extra = _fit_params(algorithm, problem, params, y[kept])
+    return algorithm.boost(model, X, y[kept], X_held, y[held], extra)
+
+
+def _hold_out(
+    problem: Problem, rows: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows for early stopping: the last in time, whole groups, or a stratified tenth."""
+    size = max(1, int(len(rows) * EARLY_STOPPING_SHARE))
+    rng = np.random.default_rng(problem.seed)
+    if problem.forward:
+        return rows[:-size], rows[-size:]
+    if problem.groups is not None:
+        groups = np.asarray(problem.groups)[rows]
+        order = rng.permutation(np.unique(groups))
+        held = np.isin(groups, order[: max(1, int(len(order) * EARLY_STOPPING_SHARE))])
+        return rows[~held], rows[held]
+    if not problem.classification:
+        shuffled = rng.permutation(rows)
+        return np.sort(shuffled[size:]), np.sort(shuffled[:size])
+    # Every tenth row of each class, so that a rare class is on both sides wherever it can be.
+    shuffled = rng.permutation(rows)
+    by_class = shuffled[np.argsort(y[shuffled], kind="stable")]
+    counts = np.bincount(y[by_class])
+    place = np.arange(len(by_class)) - np.repeat(np.cumsum(counts) - counts, counts)
+    held = place % 10 == 1
+    if not held.any():
+        held[-1] = True
+    return np.sort(by_class[~held]), np.sort(by_class[held])
+
+
+def _enough_of_each_class(y: np.ndarray, rows: np.ndarray, least: int) -> np.ndarray:
+    if least <= 1:
+        return rows
+    rare = np.flatnonzero(np.bincount(y[rows]) < least)
+    kept = rows[~np.isin(y[rows], rare)]
+    return kept if len(kept) else rows
+
+
+def _constant(problem: Problem, rows: np.ndarray) -> Any:
+    from sklearn.dummy import DummyClassifier
+
+    from training.algorithms.base import pipeline
+
+    model = DummyClassifier(strategy="prior")
+    return pipeline("passthrough", model).fit(take(problem.X, rows), np.zeros(len(rows), int))
+
+
+def _fit_params(
+    algorithm: Algorithm, problem: Problem, params: Params, y: np.ndarray
+) -> dict[str, Any]:
+    return algorithm.fit_params(problem, params, y) if algorithm.fit_params else {}

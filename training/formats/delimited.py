@@ -1,0 +1,166 @@
+"""CSV and TSV files: separator, encoding and header found out, types found over all rows."""
+
+import csv
+import io
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from training.formats.names import unique_names
+from training.formats.packing import unpacked
+from training.missing import Missing
+
+SEPARATORS = ",;\t|"
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+_SAMPLE = 256 << 10
+_CELLS = 4_000_000  # read at a time: bounds what the parser holds beside the table
+
+
+def read_csv(path: Path, missing: Missing) -> tuple[pd.DataFrame, list[str]]:
+    """Read a file whose fields are separated by , ; tab or |."""
+    return _read(path, missing, SEPARATORS)
+
+
+def read_tsv(path: Path, missing: Missing) -> tuple[pd.DataFrame, list[str]]:
+    """Read a file whose fields are separated by tabs."""
+    return _read(path, missing, "\t")
+
+
+def _read(path: Path, missing: Missing, separators: str) -> tuple[pd.DataFrame, list[str]]:
+    with unpacked(path) as stream:
+        sample = stream.read(_SAMPLE)
+    guesses = ["utf-16"] if sample.startswith(UTF16) else ["utf-8-sig", "cp1252", "latin-1"]
+    for encoding in guesses[:-1]:
+        try:
+            frame, notes = _decode(path, missing, separators, encoding, sample)
+        except UnicodeDecodeError:
+            continue
+        if encoding == "cp1252":
+            notes.append("the file is not UTF-8: read as Windows-1252")
+        return frame, notes
+    return _decode(path, missing, separators, guesses[-1], sample)
+
+
+def _decode(
+    path: Path, missing: Missing, separators: str, encoding: str, sample: bytes
+) -> tuple[pd.DataFrame, list[str]]:
+    whole = len(sample) < _SAMPLE
+    # The sample may end within a character: what cannot be decoded shows when the file is read.
+    text = sample.decode(encoding, errors="replace")
+    separator, records = sniff(text, separators, whole)
+    names, notes = unique_names(_header(records))
+
+    def parts(**how: Any) -> list[pd.DataFrame]:
+        with unpacked(path) as stream, warnings.catch_warnings():
+            # pandas would only warn that it cuts off fields beyond the header's.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            chosen: dict[str, Any] = {
+                "sep": separator,
+                "encoding": encoding,
+                "names": names,
+                "header": 0,
+                "index_col": False,
+                "keep_default_na": False,
+                "na_values": sorted(missing.markers),
+                "chunksize": max(1000, _CELLS // len(names)),
+            }
+            with pd.read_csv(stream, **chosen | how) as reader:
+                return list(reader)
+
+    return _joined(parts, names), notes
+
+
+def sniff(text: str, separators: str, whole: bool) -> tuple[str, list[list[str]]]:
+    """Find the separator.
+
+    Parameters
+    ----------
+    text : str
+        The file's beginning.
+    separators : str
+        The characters to choose from, the likeliest first.
+    whole : bool
+        The text is the whole file; else its last record may be cut off and is left out.
+
+    Returns
+    -------
+    separator : str
+        The one by which most records have as many fields (more than one) as the first.
+    records : list of list of str
+        The text's records by it, empty lines left out.
+    """
+    best: tuple[float, int, str, list[list[str]]] = (-1.0, 0, separators[0], [])
+    for separator in separators:
+        records = _records(text, separator)
+        if not whole and len(records) > 1:
+            records.pop()
+        if not records:
+            continue
+        widths = Counter(len(record) for record in records[1:] or records)
+        width, count = widths.most_common(1)[0]
+        score = count / max(len(records) - 1, 1) if width > 1 and len(records[0]) > 1 else 0.0
+        if (score, width) > best[:2]:
+            best = (score, width, separator, records)
+    return best[2], best[3]
+
+
+def _records(text: str, separator: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""), delimiter=separator)
+    found = []
+    previous = csv.field_size_limit(len(text) + 1)
+    try:
+        for record in reader:
+            if record:
+                found.append(record)
+    except csv.Error:  # a stray carriage return or NUL: pandas will say it better, or read it
+        pass
+    finally:
+        csv.field_size_limit(previous)
+    return found
+
+
+def _header(records: list[list[str]]) -> list[str]:
+    """The names, with one for a field that every row has and the header has not."""
+    header, rows = records[0], records[1:]
+    if rows and all(len(row) == len(header) + 1 for row in rows):
+        trailing = not any(row[-1] for row in rows)
+        return [*header, ""] if trailing else ["", *header]
+    return header
+
+
+def _joined(parts: Callable[..., list[pd.DataFrame]], names: list[str]) -> pd.DataFrame:
+    read = parts()
+    columns: dict[str, pd.Series | None] = {}
+    for position, name in enumerate(names):
+        columns[name] = _column([part.iloc[:, position] for part in read])
+    del read
+    # A column of numbers here and words there has lost how its numbers were written.
+    torn = [position for position, name in enumerate(names) if columns[name] is None]
+    if torn:
+        again = pd.concat(parts(usecols=torn, dtype="str"), ignore_index=True)
+        for position in torn:
+            columns[names[position]] = again[names[position]]
+    return pd.DataFrame(columns, copy=False)
+
+
+def _column(pieces: list[pd.Series]) -> pd.Series | None:
+    """One column of its pieces, None if they are of types that do not go together."""
+    filled = [piece for piece in pieces if piece.notna().any()]
+    kinds = {_kind(piece) for piece in filled}
+    if len(kinds) > 1:
+        return None
+    if kinds == {"text"}:
+        pieces = [piece.astype("str") for piece in pieces]
+    joined = pd.concat(pieces, ignore_index=True)
+    return joined.astype(bool) if kinds == {"boolean"} and joined.notna().all() else joined
+
+
+def _kind(piece: pd.Series) -> str:
+    if piece.dtype == bool or pd.api.types.infer_dtype(piece, skipna=True) == "boolean":
+        return "boolean"
+    return "number" if pd.api.types.is_numeric_dtype(piece.dtype) else "text"

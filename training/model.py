@@ -1,0 +1,168 @@
+"""A candidate's pipelines become an MLflow model that needs no Sixfold and no pickle."""
+
+import json
+import logging
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.requirements import model_requirements
+from training.schema import Column, Schema
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+    from training.record import Subject
+
+#: The modules that a logged model carries, so that it loads where Sixfold is not installed.
+CARRIED = (
+    "__init__.py",
+    "algorithms",
+    "errors.py",
+    "features.py",
+    "fit.py",
+    "missing.py",
+    "preprocess.py",
+    "problem.py",
+    "schema.py",
+    "scoring.py",
+    "values.py",
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One pipeline of a model.
+
+    Attributes
+    ----------
+    candidate : str
+    path : Path
+        Its skops file.
+    present : list of int or None
+        The class codes it knows.
+    weight : float, default 1
+        Its share of the prediction.
+    """
+
+    candidate: str
+    path: Path
+    present: list[int] | None
+    weight: float = 1.0
+
+
+def log_model(name: str, parts: list[Part], subject: "Subject", client: "MlflowClient") -> Any:
+    """Log a model to the active run.
+
+    Parameters
+    ----------
+    name : str
+        The candidate's, or `ensemble`.
+    parts : list of Part
+    subject : Subject
+    client : MlflowClient
+
+    Returns
+    -------
+    mlflow.models.model.ModelInfo
+    """
+    import mlflow.pyfunc
+
+    signature = _signature(subject.schema)
+    with tempfile.TemporaryDirectory(prefix="sixfold-model-") as folder:
+        data, code = Path(folder) / "model", Path(folder) / "training"
+        _write_data(data, parts, subject.schema)
+        _write_code(code)
+        with _quiet("mlflow.pyfunc", "mlflow.models.model", "mlflow.utils.requirements_utils"):
+            info = mlflow.pyfunc.log_model(
+                name=name.replace(":", "-"),
+                loader_module="training.scoring",
+                data_path=str(data),
+                code_paths=[str(code)],
+                pip_requirements=model_requirements([part.candidate for part in parts]),
+                signature=signature,
+                input_example=subject.example,
+                model_type="classifier" if subject.schema.target.classes else "regressor",
+            )
+    if info.signature is None:
+        raise RuntimeError("MLflow dropped the model's signature")
+    return info
+
+
+def _write_data(folder: Path, parts: list[Part], schema: Schema) -> None:
+    folder.mkdir()
+    schema.write(folder / "schema.json")
+    members = []
+    for part in parts:
+        file = f"{part.candidate.replace(':', '-')}.skops"
+        shutil.copyfile(part.path, folder / file)
+        members.append(
+            {
+                "candidate": part.candidate,
+                "file": file,
+                "weight": part.weight,
+                "present": part.present,
+            }
+        )
+    (folder / "members.json").write_text(json.dumps(members, indent=1))
+
+
+def _write_code(folder: Path) -> None:
+    source = Path(__file__).parent
+    folder.mkdir()
+    for name in CARRIED:
+        if (source / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source / name, folder / name, ignore=ignored)
+        else:
+            shutil.copyfile(source / name, folder / name)
+
+
+def _signature(schema: Schema) -> "ModelSignature":
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec
+    from mlflow.types import Schema as Columns
+
+    used = [column for column in schema.columns if column.kind != "dropped"]
+    output = {"integer": "long", "float": "double", "boolean": "boolean"}
+    return ModelSignature(
+        inputs=Columns([ColSpec(_type(column), column.name) for column in used]),
+        outputs=Columns([ColSpec(output.get(schema.target.kind, "string"))]),
+        params=ParamSchema([ParamSpec("predict_method", "string", "predict")]),
+    )
+
+
+def _type(column: Column) -> Any:
+    """The column's MLflow type; any type where MLflow's would refuse good rows.
+
+    MLflow refuses whole numbers for `double`, missing values for `long`, and time zones for
+    `datetime`; `features.conform` takes them all.
+    """
+    from mlflow.types.schema import AnyType
+
+    if column.dtype.startswith("float") and column.kind == "numeric":
+        return "double"
+    if column.dtype == "string":
+        return "string"
+    if column.dtype == "bool" and not column.missing:
+        return "boolean"
+    return AnyType()
+
+
+class _quiet:
+    """Keep some of MLflow's loggers from repeating, for each model, what is meant to be so."""
+
+    def __init__(self, *names: str) -> None:
+        self._loggers = [logging.getLogger(name) for name in names]
+
+    def __enter__(self) -> None:
+        self._levels = [logger.level for logger in self._loggers]
+        for logger in self._loggers:
+            logger.setLevel(logging.ERROR)
+
+    def __exit__(self, *_: object) -> None:
+        for logger, level in zip(self._loggers, self._levels, strict=True):
+            logger.setLevel(level)

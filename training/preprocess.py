@@ -1,0 +1,132 @@
+"""The two ways feature rows are prepared inside a pipeline, from scikit-learn's parts only.
+
+Rows come from `features.conform`: numbers, dates' parts and booleans as float64, categories as
+codes with NaN for missing, text as strings. What is fitted here is fitted inside each fold.
+"""
+
+from typing import Any
+
+from training.problem import Problem
+
+#: skops types of these parts that skops does not trust by itself; reviewed, none runs code of its own.
+TRUSTED_TYPES = (
+    "numpy.dtype",
+    "sklearn.compose._column_transformer._RemainderColsList",
+    "sklearn.feature_extraction.text.TfidfVectorizer",
+    "sklearn.feature_extraction.text.TfidfTransformer",
+    "sklearn.preprocessing._target_encoder.TargetEncoder",
+)
+
+_TEXT_COMPONENTS = 32
+_VOCABULARY = 20_000
+
+
+def scaled(problem: Problem) -> Any:
+    """Imputed, standardised and one-hot: for linear models and support vector machines."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    numbers = make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
+    )
+    codes = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", min_frequency=_min_frequency(problem)
+    )
+    levels = make_pipeline(_target_encoder(problem), StandardScaler())
+    return ColumnTransformer(
+        [
+            *_part("numeric", numbers, problem.positions("numeric")),
+            *_part("categorical", codes, problem.positions("categorical", False)),
+            *_part("high_cardinality", levels, problem.positions("categorical", True)),
+            *_texts(problem),
+        ]
+    )
+
+
+def ordinal(problem: Problem, native: bool = True) -> Any:
+    """Unscaled numbers and category codes: for trees, forests and boosting.
+
+    Parameters
+    ----------
+    problem : Problem
+    native : bool, default True
+        Leave codes of few levels to the model. False: target-encode all categories.
+
+    Returns
+    -------
+    transformer or 'passthrough'
+        Its output has numbers first, then codes (see `code_positions`).
+    """
+    from sklearn.compose import ColumnTransformer
+
+    low = problem.positions("categorical", False)
+    high = problem.positions("categorical", True)
+    if not native:
+        low, high = [], sorted(low + high)
+    if not high and not problem.positions("text"):
+        return "passthrough"
+    return ColumnTransformer(
+        [
+            *_part("numeric", "passthrough", problem.positions("numeric")),
+            *_part("categorical", "passthrough", low),
+            *_part("high_cardinality", _target_encoder(problem), high),
+            *_texts(problem),
+        ]
+    )
+
+
+def code_positions(problem: Problem) -> list[int]:
+    """Where `ordinal`'s output holds category codes of few levels."""
+    low = problem.positions("categorical", False)
+    if not problem.positions("categorical", True) and not problem.positions("text"):
+        return low
+    start = len(problem.positions("numeric"))
+    return list(range(start, start + len(low)))
+
+
+def _part(name: str, transformer: Any, positions: list[int]) -> list[tuple[str, Any, list[int]]]:
+    return [(name, transformer, positions)] if positions else []
+
+
+def _min_frequency(problem: Problem) -> int | None:
+    return 10 if problem.rows >= 1_000 else None
+
+
+def _target_encoder(problem: Problem) -> Any:
+    from sklearn.preprocessing import TargetEncoder
+
+    target_type = {"regression": "continuous"}.get(problem.task, problem.task)
+    return TargetEncoder(target_type=target_type, random_state=problem.seed)
+
+
+def _texts(problem: Problem) -> list[tuple[str, Any, int]]:
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+
+    return [
+        (
+            f"text_{position}",
+            make_pipeline(
+                TfidfVectorizer(
+                    max_features=_VOCABULARY, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b"
+                ),
+                TruncatedSVD(_components(problem, position), random_state=problem.seed),
+            ),
+            position,
+        )
+        for position in problem.positions("text")
+    ]
+
+
+def _components(problem: Problem, position: int) -> int:
+    # SVD refuses more components than the vocabulary holds, and a fold's is smaller than the table's.
+    words: set[str] = set()
+    for text in problem.X.iloc[:2_000, position]:
+        words.update(text.lower().split())
+        if len(words) >= 8 * _TEXT_COMPONENTS:
+            break
+    return max(1, min(_TEXT_COMPONENTS, len(words) // 8))

@@ -1,0 +1,298 @@
+"""The only place that writes to MLflow: one parent run a training, one child run a candidate."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from training import tracking
+from training.model import Part, log_model
+from training.predictions import write_rows
+from training.request import Request
+from training.requirements import environment
+from training.schema import Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities import DatasetInput, Metric
+
+    from training.finish import Finished
+    from training.prepare import Prepared
+    from training.search import Tuned
+
+#: Tags by which `sixfold` finds its runs.
+KIND = "sixfold.kind"
+TRAINING, CANDIDATE = "training", "candidate"
+_PARENT, _RUN_NAME, _NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
+_COMMIT = "mlflow.source.git.commit"
+#: MLflow refuses longer values.
+_LONGEST_TAG, _LONGEST_PARAM, _LONGEST_NOTE = 5_000, 6_000, 100_000
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is the same for all runs of one training.
+
+    Attributes
+    ----------
+    name : str
+        The table's short name.
+    source : str
+        Where it came from, without credentials.
+    schema : Schema
+    metric : str
+        The selection metric.
+    example : DataFrame
+        A few rows as the user has them, the target left out.
+    """
+
+    name: str
+    source: str
+    schema: Schema
+    metric: str
+    example: "pd.DataFrame"
+
+
+class Recorder:
+    """Writes one training to MLflow.
+
+    Parameters
+    ----------
+    request : Request
+    subject : Subject
+    parent : str, optional
+        The run that a single candidate's run belongs to (see `isolate.py`).
+    """
+
+    def __init__(self, request: Request, subject: Subject, parent: str | None = None) -> None:
+        from mlflow import MlflowClient
+
+        self._client = MlflowClient()
+        self._request = request
+        self._subject = subject
+        self._parent = parent
+        self._dataset = _dataset(subject)
+        self.run_id = ""
+        self.experiment_id = ""
+
+    def start(self) -> None:
+        """Begin the parent run, or take over the one that `mlflow run` began."""
+        import mlflow
+
+        given = os.environ.get("MLFLOW_RUN_ID")
+        run = mlflow.start_run(run_name=None if given else self._subject.name)
+        self.run_id, self.experiment_id = run.info.run_id, run.info.experiment_id
+        tags = self._shared_tags() | {KIND: CANDIDATE if self._parent else TRAINING}
+        if self._parent:
+            tags[_PARENT] = self._parent
+        known = run.data.params
+        params = {k: v for k, v in self._request.params().items() if k not in known}
+        self._log(self.run_id, params=params, tags=tags)
+        self._client.log_inputs(self.run_id, datasets=[self._dataset])
+        tracking.open_in_training_view(self._client, self.experiment_id)
+
+    def end(self, status: str, reason: str = "") -> None:
+        """End the run: `FINISHED`, `FAILED` or `KILLED`, and say why."""
+        import mlflow
+
+        if reason:
+            self._client.set_tag(self.run_id, _NOTE, reason[:_LONGEST_NOTE])
+            self._client.set_tag(self.run_id, "reason", reason[:_LONGEST_TAG])
+        mlflow.end_run(status)
+
+    def candidate(
+        self,
+        name: str,
+        tuned: "Tuned",
+        finished: "Finished",
+        files: Path,
+        parts: list[Part],
+        card: str,
+        began: float,
+    ) -> tuple[str, str]:
+        """Record a candidate that was trained.
+
+        Parameters
+        ----------
+        name : str
+        tuned, finished : Tuned, Finished
+        files : Path
+            A folder whose content becomes the run's artifacts.
+        parts : list of Part
+            The pipelines the model is made of.
+        card : str
+            The run's description, in Markdown.
+        began : float
+            When the candidate was begun, seconds since the epoch.
+
+        Returns
+        -------
+        run_id, model_uri : str
+        """
+        import mlflow
+
+        run_id = self._child(name, began)
+        (files / "model_card.md").write_text(card, encoding="utf-8")
+        with mlflow.start_run(run_id=run_id, nested=True):
+            model = log_model(name, parts, self._subject, self._client)
+        metrics = _metrics(tuned, finished, self._subject.metric, model.model_id)
+        self._log(run_id, metrics, finished.params, {_NOTE: card[:_LONGEST_NOTE]})
+        self._client.log_artifacts(run_id, str(files))
+        self._finish_child(run_id, "FINISHED")
+        return run_id, str(model.model_uri)
+
+    def failure(self, name: str, reason: str, detail: str, began: float) -> str:
+        """Record a candidate that failed, with the reason. Returns the run's id."""
+        run_id = self._child(name, began)
+        self._log(run_id, tags={"reason": reason[:_LONGEST_TAG], _NOTE: reason})
+        if detail:
+            self._client.log_text(run_id, detail, "failure.txt")
+        self._finish_child(run_id, "FAILED")
+        return run_id
+
+    def summary(self, leaderboard: dict[str, Any], card: str, prepared: "Prepared") -> None:
+        """Record what the training as a whole has found, on the parent run."""
+        from training.plots import leaderboard_chart
+
+        best, metric = leaderboard["candidates"][0], leaderboard["metric"]
+        values = {
+            f"cv_{metric}": best["cv_mean"],
+            f"test_{metric}": best["test"],
+            f"baseline_cv_{metric}": leaderboard["baseline"]["cv_mean"],
+            f"baseline_test_{metric}": leaderboard["baseline"]["test"],
+        }
+        metrics = [_metric(name, value) for name, value in values.items() if value is not None]
+        tags = {_NOTE: card[:_LONGEST_NOTE], "best": best["name"]}
+        self._log(self.run_id, metrics, {}, tags)
+        with TemporaryDirectory(prefix="sixfold-") as folder:
+            files = Path(folder)
+            (files / "leaderboard.json").write_text(json.dumps(leaderboard, indent=1))
+            (files / "model_card.md").write_text(card, encoding="utf-8")
+            (files / "notes.json").write_text(
+                json.dumps({"notes": prepared.notes, "warnings": prepared.warnings}, indent=1)
+            )
+            self._subject.schema.write(files / "schema.json")
+            write_rows(files / "rows.parquet", prepared.hashes, prepared.train, prepared.test)
+            (files / "requirements.txt").write_text("\n".join(environment()) + "\n")
+            leaderboard_chart(leaderboard, files / "leaderboard.png")
+            self._client.log_artifacts(self.run_id, folder)
+
+    def register(self, registered_model: str, model_uri: str) -> str:
+        """Make a model a version of a registered model. Returns the version."""
+        import mlflow
+
+        version = mlflow.register_model(model_uri, registered_model, tags=self._shared_tags())
+        return str(version.version)
+
+    def _child(self, name: str, began: float) -> str:
+        """Begin a candidate's run; where the run is the candidate's own, that is it."""
+        algorithm, _, engine = name.partition(":")
+        tags = self._shared_tags() | {KIND: CANDIDATE, "candidate": name, "algorithm": algorithm}
+        if engine:
+            tags["engine"] = engine
+        if self._parent:
+            self._log(self.run_id, tags=tags | {_RUN_NAME: name})
+            return self.run_id
+        run = self._client.create_run(
+            self.experiment_id,
+            start_time=int(began * 1_000),
+            tags=tags | {_PARENT: self.run_id, "mlflow.user": tracking.user()},
+            run_name=name,
+        )
+        self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
+        return str(run.info.run_id)
+
+    def _finish_child(self, run_id: str, status: str) -> None:
+        if not self._parent:
+            self._client.set_terminated(run_id, status)
+
+    def _shared_tags(self) -> dict[str, str]:
+        schema = self._subject.schema
+        tags = {
+            "task": schema.task,
+            "table": schema.fingerprint,
+            "selection_metric": self._subject.metric,
+            "target": schema.target.name[:_LONGEST_TAG],
+        }
+        commit = tracking.git_commit()
+        if commit:
+            tags[_COMMIT] = commit
+        image = os.environ.get(tracking.IMAGE_VARIABLE)
+        if image:
+            tags["image"] = image
+        return tags
+
+    def _log(
+        self,
+        run_id: str,
+        metrics: "list[Metric] | None" = None,
+        params: dict[str, Any] | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> None:
+        """One batch, since each write to the embedded store takes some 0.1 s."""
+        from mlflow.entities import Param, RunTag
+
+        self._client.log_batch(
+            run_id,
+            metrics or [],
+            [Param(name, str(value)[:_LONGEST_PARAM]) for name, value in (params or {}).items()],
+            [RunTag(name, value) for name, value in (tags or {}).items()],
+        )
+
+
+def _metrics(
+    tuned: "Tuned", finished: "Finished", metric: str, model_id: str
+) -> "list[Metric]":
+    """A candidate's figures: the same names for all candidates of a task."""
+    found = [
+        _metric(f"fold_{name}", value, step=fold)
+        for name, values in finished.fold_scores.items()
+        for fold, value in enumerate(values)
+    ]
+    for name, values in finished.fold_scores.items():
+        found.append(_metric(f"cv_{name}", sum(values) / len(values), model_id=model_id))
+    found += [
+        _metric(f"test_{name}", value, model_id=model_id)
+        for name, value in finished.test_scores.items()
+    ]
+    single = {
+        f"cv_{metric}_std": tuned.std,
+        f"test_{metric}_low": finished.test_low,
+        f"test_{metric}_high": finished.test_high,
+        "fit_seconds": finished.fit_seconds,
+        "search_seconds": tuned.seconds,
+        "trials": len(tuned.trials),
+        "predict_seconds_per_row": finished.predict_seconds_per_row,
+        "model_bytes": finished.model_bytes,
+    }
+    found += [_metric(name, value) for name, value in single.items()]
+    return [item for item in found if item.value == item.value]
+
+
+def _metric(name: str, value: float, step: int = 0, model_id: str | None = None) -> "Metric":
+    from mlflow.entities import Metric
+
+    return Metric(name, float(value), int(time.time() * 1_000), step, model_id=model_id)
+
+
+def _dataset(subject: Subject) -> "DatasetInput":
+    """The table as MLflow's datasets view shows it; nothing is read again to describe it."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    schema = subject.schema
+    columns = [
+        {"type": column.dtype, "name": column.name, "required": column.missing == 0}
+        for column in schema.columns
+    ]
+    dataset = Dataset(
+        name=subject.name,
+        digest=schema.fingerprint[:32],
+        source_type="local" if "://" not in subject.source else subject.source.split("://")[0],
+        source=json.dumps({"uri": subject.source}),
+        schema=json.dumps({"mlflow_colspec": columns}) if len(columns) <= 200 else None,
+        profile=json.dumps({"num_rows": schema.rows, "num_columns": len(columns) + 1}),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

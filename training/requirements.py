@@ -1,0 +1,64 @@
+"""The pip requirements of a logged model: what it imports, closed over dependencies, pinned.
+
+The environment is installed from the lock with hashes, so what is installed is what the lock says.
+"""
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution, distributions, version
+
+from packaging.requirements import Requirement
+
+_EVERY_MODEL = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")
+#: The package of an engine, by the engine's name in `algorithms.TABLE`.
+_ENGINES = {"xgboost": "xgboost-cpu", "lightgbm": "lightgbm", "catboost": "catboost"}
+
+
+def model_requirements(candidates: list[str]) -> list[str]:
+    """Pinned requirements of a model with these members.
+
+    Parameters
+    ----------
+    candidates : list of str
+        Names in `algorithms.TABLE`.
+
+    Returns
+    -------
+    list of str
+        `name==version`, sorted; packages and all they depend on here.
+    """
+    engines = {name.partition(":")[2] for name in candidates}
+    roots = [*_EVERY_MODEL, *(_ENGINES[engine] for engine in engines if engine in _ENGINES)]
+    names: set[str] = set()
+    for root in roots:
+        names |= _closure(root)
+    return sorted(f"{name}=={version(name)}" for name in names)
+
+
+def environment() -> list[str]:
+    """Everything that is installed here, as `name==version`, sorted."""
+    installed = {item.metadata["Name"].lower(): item.version for item in distributions()}
+    return sorted(f"{name}=={number}" for name, number in installed.items())
+
+
+@cache
+def _closure(root: str) -> frozenset[str]:
+    found: set[str] = set()
+    waiting = [(root, frozenset[str]())]
+    while waiting:
+        name, extras = waiting.pop()
+        try:
+            needed = distribution(name).requires or []
+        except PackageNotFoundError:
+            continue  # for another platform, or an option that is not installed
+        if name in found and not extras:
+            continue
+        found.add(name)
+        for text in needed:
+            requirement = Requirement(text)
+            wanted = [{"extra": extra} for extra in extras or {""}]
+            marker = requirement.marker
+            if marker is None or any(marker.evaluate(extra) for extra in wanted):
+                child = requirement.name.lower().replace("_", "-")
+                if child not in found or requirement.extras:
+                    waiting.append((child, frozenset(requirement.extras)))
+    return frozenset(found)

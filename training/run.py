@@ -1,0 +1,184 @@
+"""One whole training, from top to bottom."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from training import leaderboard, problem, tracking, worker
+from training.algorithms import find
+from training.baseline import baseline
+from training.candidates import Outcome, average, train_candidates
+from training.card import parent_card
+from training.errors import SixfoldError, TrainingFailed, UserError
+from training.prepare import Prepared, prepare
+from training.progress import Progress
+from training.record import Recorder
+from training.request import Request, check
+from training.resources import cpus
+from training.search import Options
+from training.table import read_table
+
+
+def train(request: Request, progress: Progress, parent: str | None = None) -> dict[str, Any]:
+    """Train the candidates a user asked for, compare them, and record all of it in MLflow.
+
+    Parameters
+    ----------
+    request : Request
+    progress : Progress
+        Is told what happens.
+    parent : str, optional
+        The run that this one candidate's run belongs to; then there is no ensemble, and nothing is
+        registered (see `isolate.py`).
+
+    Returns
+    -------
+    dict
+        The leaderboard, as `sixfold leaderboard --json` prints it.
+
+    Raises
+    ------
+    UserError
+        What was asked for cannot be done. Nothing was recorded, or the run says why.
+    TrainingFailed
+        No candidate could be trained; the runs say why.
+    """
+    check(request)
+    candidates = request.candidates()
+    slots = min(cpus(), len(candidates))
+    threads = max(1, cpus() // slots)
+    worker.prepare(threads)  # imports in a process of its own, while this one imports and reads
+    progress.stage(f"reading {request.data}")
+    table = read_table(request.data, request.na_values)
+    prepared = prepare(request, table)
+    del table  # from here on the rows live in the problem's files
+    tell(prepared, progress)
+    candidates, skipped = applicable(candidates, prepared.problem.task)
+    tracking.check_server()
+    options = Options(request.budget, request.search, slots, threads, request.memory())
+    with (
+        recording(Recorder(request, prepared.subject, parent)) as recorder,
+        TemporaryDirectory(prefix="sixfold-") as folder,
+    ):
+        progress.stage(f"run {recorder.run_id} at {tracking.location()}")
+        prepared = on_disk(prepared, Path(folder))
+        outcomes = []
+        for outcome in train_candidates(
+            prepared, candidates, Path(folder), options, recorder, progress
+        ):
+            progress.finished(outcome.row)
+            outcomes.append(outcome)
+        for outcome in average(prepared, outcomes, Path(folder), recorder, progress):
+            progress.finished(outcome.row)
+            outcomes.append(outcome)
+        return conclude(request, prepared, outcomes, skipped, recorder, progress)
+
+
+def tell(prepared: Prepared, progress: Progress) -> None:
+    """Say once what was made of the table."""
+    schema, task = prepared.subject.schema, prepared.problem
+    progress.stage(
+        f"{schema.rows:,} rows, {len(schema.used)} of {len(schema.columns)} columns used; "
+        f"{schema.task} of {schema.target.name!r} by {task.metric}; "
+        f"{task.rows:,} rows to train on, {len(task.y_test):,} to test on"
+    )
+    for note in prepared.notes:
+        progress.note(note)
+    for warning in prepared.warnings:
+        progress.warn(warning)
+
+
+def applicable(candidates: list[str], task: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Part the candidates into those that have a meaning on a task, and rows for the others."""
+    reasons = {name: find(name).not_applicable.get(task) for name in candidates}
+    kept = [name for name in candidates if not reasons[name]]
+    if not kept:
+        raise UserError(
+            f"expected an algorithm for a {task} task, got {', '.join(candidates)}: "
+            f"{reasons[candidates[0]]}; use algorithms=all"
+        )
+    skipped = [
+        leaderboard.row(name, "not_applicable", reason=reason)
+        for name, reason in reasons.items()
+        if reason
+    ]
+    return kept, skipped
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[Recorder]:
+    """Begin the parent run, and end it as what it came to."""
+    recorder.start()
+    try:
+        yield recorder
+    except KeyboardInterrupt:
+        recorder.end("KILLED", "interrupted")
+        raise
+    except SixfoldError as error:
+        recorder.end("FAILED", str(error))
+        raise
+    except BaseException as error:
+        recorder.end("FAILED", f"{type(error).__name__}: {error}")
+        raise
+    recorder.end("FINISHED")
+
+
+def on_disk(prepared: Prepared, folder: Path) -> Prepared:
+    """Write the problem's rows to a folder and go on with memory maps of them."""
+    problem.save(prepared.problem, folder / problem.FOLDER)
+    return replace(prepared, problem=problem.load(folder / problem.FOLDER))
+
+
+def conclude(
+    request: Request,
+    prepared: Prepared,
+    outcomes: list[Outcome],
+    skipped: list[dict[str, Any]],
+    recorder: Recorder,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Put the leaderboard together, record it, register the winner."""
+    task = prepared.problem
+    samples = {o.row["name"]: o.finished.samples for o in outcomes if o.finished}
+    rows = leaderboard.order([o.row for o in outcomes] + skipped, task.metric, samples)
+    board = leaderboard.plain(
+        {
+            "run_id": recorder.run_id,
+            "experiment_id": recorder.experiment_id,
+            "task": task.task,
+            "metric": task.metric,
+            "rows": prepared.subject.schema.rows,
+            "candidates": rows,
+            "baseline": baseline(task),
+        }
+    )
+    card = parent_card(
+        board, prepared.subject.schema, [*prepared.notes, *prepared.warnings], facts(request, prepared)
+    )
+    recorder.summary(board, card, prepared)
+    if not samples:
+        reasons = "; ".join(f"{row['name']}: {row['reason']}" for row in rows if row["reason"])
+        raise TrainingFailed(f"expected at least one candidate to be trained, got none: {reasons}")
+    if request.register:
+        version = recorder.register(request.register, rows[0]["model_uri"])
+        progress.stage(f"{rows[0]['name']} is version {version} of {request.register}")
+    return board
+
+
+def facts(request: Request, prepared: Prepared) -> dict[str, str]:
+    """How a training was made, for its card."""
+    given = {
+        "source": prepared.subject.source,
+        "training rows": f"{len(prepared.train):,}",
+        "test rows": f"{len(prepared.test):,}",
+        "folds": str(len(prepared.problem.folds)),
+        "search": f"{request.search}, {request.budget:g} s",
+        "seed": str(request.seed),
+        "commit": tracking.git_commit() or "",
+        "image": os.environ.get(tracking.IMAGE_VARIABLE, ""),
+    }
+    return {name: value for name, value in given.items() if value}

@@ -1,0 +1,387 @@
+"""The search: one budget of seconds shared over all candidates, fold by fold.
+
+Every candidate's first default comes first. Then half of the budget is shared evenly, the other
+half by what each candidate costs and promises. Candidates run side by side, one process each, as
+many at a time as there are cores.
+"""
+
+import math
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from training.algorithms import Params, find
+from training.evaluate import METRICS
+from training.finish import Finished
+from training.problem import Problem
+from training.study import Promise, Study, Trial, draw_by_promise
+from training.worker import Failure, Finish, FitFold, FoldResult, Worker
+
+#: A first look at a candidate's cost, on tables with more fitting rows than this.
+PROBE_ROWS = 5_000
+_LEAST_ROWS = 2_000
+#: The cross-validation of the first default may take this share of a candidate's even share.
+_DEFAULT_SHARE = 0.5
+#: A candidate that has no score at the end of the budget may go on until this share of it.
+_GRACE = 1.12
+_ATTEMPTS = 3
+#: A refit may take this many budgets, and ten minutes in any case.
+_REFIT_BUDGETS = 10
+
+
+class Listener(Protocol):
+    """Is told how the search goes (see `progress.py`)."""
+
+    def searched(self, elapsed: float, candidate: str, trial: int, score: float) -> None: ...
+
+    def failed(self, candidate: str, reason: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to search.
+
+    Attributes
+    ----------
+    budget : float
+        Seconds of search over all candidates.
+    search : {'tpe', 'random', 'grid', 'none'}
+    slots : int
+        How many candidates run at a time.
+    threads : int
+        Threads of each.
+    max_memory : int or None
+        Bytes of private memory of each.
+    """
+
+    budget: float
+    search: str
+    slots: int
+    threads: int
+    max_memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A candidate after its search.
+
+    Attributes
+    ----------
+    params : dict
+        The best configuration, `iterations` included for boosting.
+    predictions : dict of fold to ndarray
+        Its predictions on the folds' validation rows.
+    mean, std : float
+        Of the selection metric over the folds.
+    limit : int or None
+        How many fitting rows a fold had at most, where the budget did not allow all.
+    trials : list of dict
+        The search as a table.
+    seconds : float
+        What the search of this candidate took.
+    """
+
+    params: Params
+    predictions: dict[int, np.ndarray]
+    mean: float
+    std: float
+    limit: int | None
+    trials: list[dict[str, Any]]
+    seconds: float
+
+
+@dataclass
+class _Contender:
+    """A candidate while it is searched."""
+
+    name: str
+    study: Study
+    folder: Path
+    options: Options
+    promise: Promise = field(default_factory=Promise)
+    worker: Worker | None = None
+    trial: Trial | None = None
+    running: FitFold | None = None
+    probe: Trial | None = None
+    limit: int | None = None
+    failures: int = 0
+    reason: str = ""
+    exhausted: bool = False
+
+    def connection(self) -> Worker:
+        if self.worker is None:
+            self.worker = Worker(
+                self.name, self.folder, self.options.threads, self.options.max_memory
+            )
+        return self.worker
+
+    def stop(self) -> None:
+        if self.worker is not None:
+            self.worker.end()
+        self.worker, self.running = None, None
+
+    @property
+    def best(self) -> Trial | None:
+        """The best complete trial, else the first one as far as it came."""
+        if self.study.best is not None:
+            return self.study.best
+        for trial in (self.trial, self.probe):
+            if trial is not None and math.isfinite(trial.mean):
+                return trial
+        return None
+
+    def fold_seconds(self) -> float:
+        """What a fold has taken so far, on average."""
+        trials = [*self.study.trials, *([self.trial] if self.trial else [])]
+        seconds = [fold.seconds for trial in trials for fold in trial.folds.values()]
+        return sum(seconds) / len(seconds) if seconds else 0.0
+
+
+class Search:
+    """The search over all candidates of one training, and their last steps.
+
+    Parameters
+    ----------
+    candidates : list of str
+        Names in `algorithms.TABLE`.
+    problem : Problem
+    folder : Path
+        Where `problem.save` wrote it.
+    options : Options
+    listener : Listener
+    """
+
+    def __init__(
+        self,
+        candidates: list[str],
+        problem: Problem,
+        folder: Path,
+        options: Options,
+        listener: Listener,
+    ) -> None:
+        self._problem = problem
+        self._options = options
+        self._listener = listener
+        self._metric = METRICS[problem.metric]
+        self._random = random.Random(problem.seed)
+        self._folds = len(problem.folds)
+        self._contenders = [
+            _Contender(
+                name,
+                Study(find(name), problem, options.search, self._metric.greater_is_better),
+                folder,
+                options,
+            )
+            for name in candidates
+        ]
+
+    def close(self) -> None:
+        """End all processes."""
+        for contender in self._contenders:
+            contender.stop()
+
+    def tune(self) -> dict[str, Tuned | Failure]:
+        """Search until the budget is gone or nothing is left to try."""
+        start = time.monotonic()
+        budget = self._options.budget
+        while True:
+            elapsed = time.monotonic() - start
+            self._fill(elapsed)
+            running = [c for c in self._contenders if c.running]
+            if not running:
+                break
+            self._cut(running, elapsed)
+            limits = [budget if c.best else budget * _GRACE for c in running if c.running]
+            if not limits:
+                continue
+            patience = max(0.0, min(limits) - elapsed)
+            connections = {c.worker.connection: c for c in running if c.worker}
+            for ready in wait(list(connections), timeout=min(patience, 1.0)):
+                contender = connections[ready]
+                self._take(contender, time.monotonic() - start)
+        return {c.name: self._result(c) for c in self._contenders}
+
+    def finish(
+        self, tuned: dict[str, Tuned | Failure], folder: Path
+    ) -> Iterator[tuple[str, Finished | Failure]]:
+        """Refit and test each tuned candidate; yields them as they are done."""
+        by_name = {c.name: c for c in self._contenders}
+        # The longest first, so that none is left running alone at the end.
+        waiting = sorted(
+            (name for name, item in tuned.items() if isinstance(item, Tuned)),
+            key=lambda name: by_name[name].fold_seconds(),
+        )
+        patience = max(600.0, _REFIT_BUDGETS * self._options.budget)
+        active: dict[Any, tuple[_Contender, float]] = {}
+        while waiting or active:
+            while waiting and len(active) < self._options.slots:
+                contender = by_name[waiting.pop()]
+                item = tuned[contender.name]
+                assert isinstance(item, Tuned)
+                worker = contender.connection()
+                worker.send(
+                    Finish(item.params, item.predictions, folder / contender.name, item.limit)
+                )
+                active[worker.connection] = (contender, time.monotonic() + patience)
+            for ready in wait(list(active), timeout=1.0):
+                contender, _ = active.pop(ready)
+                assert contender.worker is not None
+                result = contender.worker.receive()
+                contender.stop()
+                yield contender.name, result
+            for connection, (contender, deadline) in list(active.items()):
+                if time.monotonic() > deadline:
+                    del active[connection]
+                    contender.stop()
+                    yield contender.name, Failure(
+                        f"the refit on all rows took more than {patience:.0f} s; raise the budget"
+                    )
+
+    def _fill(self, elapsed: float) -> None:
+        """Give free slots work while the budget lasts."""
+        while sum(bool(c.running) for c in self._contenders) < self._options.slots:
+            contender = self._choose(elapsed)
+            if contender is None:
+                return
+            self._dispatch(contender)
+
+    def _choose(self, elapsed: float) -> _Contender | None:
+        left = self._options.budget - elapsed
+        if left <= 0:
+            return None
+        idle = [c for c in self._contenders if not c.running and self._can_go_on(c, left)]
+        unscored = [c for c in idle if c.study.best is None]
+        if unscored:
+            return min(unscored, key=lambda c: c.promise.spent)
+        # What is begun comes first: an unfinished trial has cost time and says nothing yet.
+        begun = [c for c in idle if c.trial]
+        if begun:
+            return begun[0]
+        even = 0.5 * self._options.budget * self._options.slots / len(self._contenders)
+        behind = [c for c in idle if c.promise.spent < even]
+        if behind:
+            return min(behind, key=lambda c: c.promise.spent)
+        if not idle:
+            return None
+        costs = [c.promise.cost(self._gap(c)) for c in idle]
+        return idle[draw_by_promise(costs, self._random)]
+
+    def _can_go_on(self, contender: _Contender, left: float) -> bool:
+        if contender.exhausted or contender.failures >= _ATTEMPTS:
+            return False
+        if contender.study.best is None:
+            return True
+        done = len(contender.trial.folds) if contender.trial else 0
+        return contender.fold_seconds() * (self._folds - done) <= left
+
+    def _dispatch(self, contender: _Contender) -> None:
+        if contender.trial is None:
+            contender.trial = contender.study.next()
+            if contender.trial is None:
+                contender.exhausted = True
+                return
+        limit = contender.limit
+        if limit is None and contender.probe is None and self._fitting_rows() > PROBE_ROWS:
+            limit = PROBE_ROWS
+        fold = len(contender.trial.folds)
+        contender.running = FitFold(contender.trial.params, fold, limit)
+        contender.connection().send(contender.running)
+
+    def _take(self, contender: _Contender, elapsed: float) -> None:
+        """Take in what a candidate's process has answered."""
+        assert contender.worker is not None and contender.running and contender.trial
+        asked, contender.running = contender.running, None
+        answer = contender.worker.receive()
+        trial = contender.trial
+        if isinstance(answer, Failure):
+            contender.stop()
+            contender.failures += 1
+            contender.reason = answer.reason
+            contender.study.fail(trial)
+            contender.trial = None
+            if contender.best is None and contender.failures >= _ATTEMPTS:
+                self._listener.failed(contender.name, answer.reason)
+            return
+        assert isinstance(answer, FoldResult)
+        contender.promise.spent += answer.seconds
+        if asked.limit == PROBE_ROWS and contender.probe is None:
+            self._learn_cost(contender, trial, answer)
+            return
+        previous = contender.study.best
+        state = contender.study.add(trial, asked.fold, answer)
+        if state != "running":
+            contender.trial = None
+            best = contender.study.best
+            if best is trial:
+                gain = abs(previous.mean - best.mean) if previous else 0.0
+                contender.promise.improved(gain)
+        score = contender.study.best.mean if contender.study.best else math.nan
+        self._listener.searched(elapsed, contender.name, len(contender.study.trials), score)
+
+    def _learn_cost(self, contender: _Contender, trial: Trial, answer: FoldResult) -> None:
+        """From a fold on few rows, decide how many rows the search can afford."""
+        contender.probe = Trial(trial.params, default=True, folds={0: answer})
+        rows = self._fitting_rows()
+        full = answer.seconds * (rows / PROBE_ROWS) * self._folds
+        share = self._options.budget * self._options.slots / len(self._contenders)
+        affordable = _DEFAULT_SHARE * share / full
+        if affordable < 1:
+            contender.limit = max(_LEAST_ROWS, int(rows * affordable))
+        else:
+            contender.limit = rows
+
+    def _cut(self, running: list[_Contender], elapsed: float) -> None:
+        """End what runs past the budget, except what would have no score at all."""
+        for contender in running:
+            limit = self._options.budget * (1.0 if contender.best else _GRACE)
+            if elapsed >= limit:
+                contender.stop()
+                if contender.best is None:
+                    contender.failures = _ATTEMPTS
+                    contender.reason = (
+                        f"ran out of time: no fold of its first configuration was done in "
+                        f"{elapsed:.0f} s; raise the budget"
+                    )
+                    self._listener.failed(contender.name, contender.reason)
+
+    def _gap(self, contender: _Contender) -> float:
+        means = [c.study.best.mean for c in self._contenders if c.study.best]
+        best = max(means) if self._metric.greater_is_better else min(means)
+        assert contender.study.best is not None
+        return abs(best - contender.study.best.mean)
+
+    def _fitting_rows(self) -> int:
+        return max(len(rows) for rows, _ in self._problem.folds)
+
+    def _result(self, contender: _Contender) -> Tuned | Failure:
+        best = contender.best
+        if best is None:
+            reason = contender.reason or (
+                f"ran out of time: the budget of {self._options.budget:g} s was gone before its "
+                "first fold; raise the budget"
+            )
+            return Failure(reason)
+        chosen = [r.iterations for r in best.folds.values() if r.iterations is not None]
+        params = dict(best.params)
+        if chosen:
+            params["iterations"] = max(1, int(np.median(chosen)))
+        limit = contender.limit
+        if best is contender.probe:
+            limit = PROBE_ROWS
+        if limit is not None and limit >= self._fitting_rows():
+            limit = None
+        return Tuned(
+            params=params,
+            predictions={fold: result.prediction for fold, result in best.folds.items()},
+            mean=best.mean,
+            std=best.std,
+            limit=limit,
+            trials=contender.study.table(),
+            seconds=contender.promise.spent,
+        )

@@ -1,0 +1,86 @@
+"""Tables in S3 and in stores that speak its protocol."""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from training.errors import UserError
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
+
+def fetch(source: str, folder: Path) -> Path:
+    """Download an object into the folder, with boto3's usual credentials and endpoint.
+
+    Raises
+    ------
+    UserError
+        No credentials, refused ones, no such bucket or object, nobody answers.
+    """
+    from boto3.exceptions import Boto3Error
+    from botocore import exceptions
+
+    parts = urlsplit(source, allow_fragments=False)
+    # A question mark or hash is a character of the key, not of the address.
+    bucket, key = parts.netloc.rpartition("@")[2], source.split("/", 3)[3:]
+    if not bucket or not key or not key[0]:
+        raise UserError(f"expected s3://BUCKET/KEY, got {source!r}; name bucket and key")
+    path = folder / PurePosixPath(key[0]).name
+    shown = f"s3://{bucket}/{key[0]}"
+    try:
+        _client().download_file(bucket, key[0], str(path))
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
+        raise UserError(
+            f"expected credentials for {shown}, got none; set AWS_ACCESS_KEY_ID and "
+            f"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+        ) from None
+    except exceptions.ClientError as error:
+        raise UserError(_refused(error.response, shown, bucket)) from None
+    except (exceptions.EndpointConnectionError, exceptions.HTTPClientError) as error:
+        endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "AWS")
+        raise UserError(
+            f"expected an answer for {shown}, got none from {_host(endpoint)} "
+            f"({type(error).__name__}); check AWS_ENDPOINT_URL and the network"
+        ) from None
+    except (exceptions.BotoCoreError, Boto3Error, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"expected a table at {shown}, got a failed download ({reason})") from None
+    return path
+
+
+def _client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session()
+    # Stores that are not AWS's have one host name for all buckets.
+    style = "path" if any(os.environ.get(name) for name in _ENDPOINTS) else "auto"
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": style},
+        connect_timeout=10,
+        retries={"max_attempts": 3, "mode": "standard"},
+        response_checksum_validation="when_required",
+    )
+    return session.client("s3", config=config, region_name=session.region_name or "us-east-1")
+
+
+def _refused(response: dict[str, Any], shown: str, bucket: str) -> str:
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    code = response.get("Error", {}).get("Code", "")
+    if status == 404:
+        return (
+            f"expected a table at {shown}, got no such object or bucket; check the key and that "
+            f"the bucket {bucket!r} exists at this endpoint"
+        )
+    if status in (400, 401, 403):
+        return (
+            f"expected to be let in to {shown}, got refused ({status} {code}): the credentials are "
+            f"wrong or may not read it; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE"
+        )
+    return f"expected a table at {shown}, got the answer {status} {code}; try again"
+
+
+def _host(endpoint: str) -> str:
+    return urlsplit(endpoint).netloc.rpartition("@")[2] or endpoint

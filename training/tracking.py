@@ -1,0 +1,91 @@
+"""Where runs are written: the tracking server's state, the commit, the user."""
+
+import getpass
+import os
+import socket
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+COMMIT_VARIABLE = "SIXFOLD_GIT_COMMIT"
+IMAGE_VARIABLE = "SIXFOLD_IMAGE"
+_PATIENCE = 5.0
+_VIEW, _TRAINING_VIEW = "mlflow.experimentKind", "custom_model_development"
+
+
+def check_server() -> None:
+    """Refuse a tracking server that does not answer, before anything is read or trained.
+
+    Raises
+    ------
+    UserError
+    """
+    import mlflow
+
+    uri = mlflow.get_tracking_uri()
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https") and parts.hostname:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            socket.create_connection((parts.hostname, port), timeout=_PATIENCE).close()
+        except OSError as error:
+            raise UserError(
+                f"expected an MLflow server at {parts.scheme}://{parts.hostname}:{port}, got "
+                f"{error.strerror or error}; start it or correct MLFLOW_TRACKING_URI"
+            ) from None
+    try:
+        mlflow.MlflowClient().search_experiments(max_results=1)
+    except Exception as error:
+        # MLflow raises its own, requests', SQLAlchemy's and the driver's errors here.
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.scheme
+        raise UserError(
+            f"expected an MLflow tracking store at {where}, got {first[:200]}; "
+            "correct MLFLOW_TRACKING_URI or its credentials"
+        ) from None
+
+
+def location() -> str:
+    """The tracking URI, without credentials."""
+    import mlflow
+
+    parts = urlsplit(mlflow.get_tracking_uri())
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def open_in_training_view(client: "MlflowClient", experiment_id: str) -> None:
+    """Let the MLflow UI open the experiment in its model-training view, unless it has a view."""
+    if _VIEW not in client.get_experiment(experiment_id).tags:
+        client.set_experiment_tag(experiment_id, _VIEW, _TRAINING_VIEW)
+
+
+@cache
+def git_commit() -> str | None:
+    """The project's commit, `-dirty` after it where files are changed; None if unknown."""
+    given = os.environ.get(COMMIT_VARIABLE)
+    if given:
+        return given
+    folder = Path(__file__).parent.parent
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"],
+            cwd=folder, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip() or None
+
+
+def user() -> str:
+    """Who runs this, as MLflow would write it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"  # a container's user that has no name

@@ -1,0 +1,209 @@
+"""The process of one candidate: fits a fold or finishes the candidate when it is told to.
+
+A candidate has a process of its own so that one that crashes, runs out of memory or hangs cannot
+take the others along. All decisions are made by the caller (`search.py`); this side has no plan.
+"""
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training import problem as problems
+from training.algorithms import Algorithm, Params, find
+from training.evaluate import score
+from training.problem import Problem
+
+_OOM_FIRST = 1_000  # the kernel kills the highest score first
+
+
+@dataclass(frozen=True)
+class FitFold:
+    """Fit on one fold's fitting rows, at most `limit` of them, and score on its validation rows."""
+
+    params: Params
+    fold: int
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    score: float
+    seconds: float
+    iterations: int | None
+    prediction: np.ndarray
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Refit on all training rows, evaluate on the test rows, draw, save into `folder`."""
+
+    params: Params
+    predictions: dict[int, np.ndarray]
+    folder: Path
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong, in one line and whole."""
+
+    reason: str
+    detail: str = ""
+
+
+class Worker:
+    """The caller's end of a candidate's process.
+
+    Parameters
+    ----------
+    candidate : str
+        Its name in `algorithms.TABLE`.
+    folder : Path
+        Where `problem.save` wrote the problem.
+    threads : int
+        How many threads a fit may use.
+    max_memory : int or None
+        Bytes of private memory; more fails the fit.
+    """
+
+    def __init__(self, candidate: str, folder: Path, threads: int, max_memory: int | None) -> None:
+        context = multiprocessing.get_context("forkserver")
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, candidate, folder, threads, max_memory), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def send(self, request: FitFold | Finish) -> None:
+        self.connection.send(request)
+
+    def receive(self) -> Any:
+        """The answer to the last request; a `Failure` if the process died of it."""
+        try:
+            return self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._process.join(5)
+            return Failure(_cause_of_death(self._process.exitcode))
+
+    def end(self) -> None:
+        """Kill the process if it lives, and reap it."""
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+
+def prepare(threads: int) -> None:
+    """Start the server that candidates' processes are forked from; once, before the first worker.
+
+    It imports what all candidates need and never runs any of it, so that a fork is cheap and safe.
+    """
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    from multiprocessing import forkserver
+
+    multiprocessing.set_forkserver_preload(["training.preload"])
+    # Python 3.11's fork server forgets its caller's `sys.path` and would skip the import silently.
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def _cause_of_death(exitcode: int | None) -> str:
+    if exitcode == -signal.SIGKILL:
+        return (
+            "the process was killed, most likely because memory ran out; "
+            "give it more memory, fewer rows, or leave the algorithm out"
+        )
+    if exitcode is not None and exitcode < 0:
+        return f"the process crashed with {signal.Signals(-exitcode).name}"
+    return f"the process ended with exit code {exitcode}"
+
+
+def _serve(
+    connection: Connection, candidate: str, folder: Path, threads: int, max_memory: int | None
+) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_first_when_memory_ends()
+    if max_memory:
+        resource.setrlimit(resource.RLIMIT_DATA, (max_memory, max_memory))
+    algorithm, problem = find(candidate), problems.load(folder)
+    while True:
+        try:
+            request = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send(_answer(request, algorithm, problem, threads))
+        except MemoryError:
+            held = f" of {max_memory / 2**30:.2g} GiB (max_memory)" if max_memory else ""
+            connection.send(Failure(f"out of memory: needed more than the limit{held}"))
+        except Exception as error:
+            first = str(error).strip().splitlines() or [""]
+            if max_memory and "bad alloc" in str(error).replace("_", " "):
+                connection.send(Failure("out of memory: needed more than max_memory"))
+            else:
+                reason = f"{type(error).__name__}: {first[0]}"[:300]
+                connection.send(Failure(reason, traceback.format_exc()))
+
+
+def _answer(request: Any, algorithm: Algorithm, problem: Problem, threads: int) -> Any:
+    if isinstance(request, FitFold):
+        return _fit_fold(request, algorithm, problem, threads)
+    from training.finish import finish
+
+    return finish(request, algorithm, problem, threads)
+
+
+def _fit_fold(
+    request: FitFold, algorithm: Algorithm, problem: Problem, threads: int
+) -> FoldResult:
+    from training.fit import fit, predict
+
+    start = time.perf_counter()
+    rows, valid = fold_rows(problem, request.fold, request.limit)
+    fitted = fit(algorithm, problem, request.params, rows, threads)
+    prediction = predict(fitted, problems.take(problem.X, valid), problem.classes)
+    value = score(problem.metric, np.asarray(problem.y)[valid], prediction)
+    return FoldResult(
+        value, time.perf_counter() - start, fitted.iterations, prediction.astype(np.float32)
+    )
+
+
+def fold_rows(problem: Problem, fold: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The fitting rows of a fold, at most `limit` of them, and its validation rows.
+
+    A smaller limit's rows are among a larger one's. With folds that go forward in time the rows
+    nearest to the validation rows are kept.
+    """
+    rows, valid = (np.asarray(part) for part in problem.folds[fold])
+    if limit is None or limit >= len(rows):
+        return rows, valid
+    if problem.forward:
+        return rows[-limit:], valid
+    order = np.random.default_rng(problem.seed + fold).permutation(len(rows))
+    return np.sort(rows[order[:limit]]), valid
+
+
+def _die_first_when_memory_ends() -> None:
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(_OOM_FIRST))
+    except OSError:
+        pass  # not Linux, or not allowed: the kernel then chooses by size, which is likely us too
