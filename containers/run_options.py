@@ -108,9 +108,12 @@ def run_options(
             mounts.setdefault(file, (file.resolve(), "ro"))
     if (Path.home() / ".aws").is_dir() and any(text.startswith("s3://") for text in arguments):
         mounts.setdefault(HOME / ".aws", (Path.home() / ".aws", "ro"))
-    for folder in artifact_folders(environment, caller):
-        folder.mkdir(parents=True, exist_ok=True)  # by this user: Docker would make it as root
-        mounts.setdefault(folder, (folder, "rw"))
+    experiment, run = artifact_folders(environment, caller)
+    if run:
+        run.mkdir(parents=True, exist_ok=True)  # by this user: Docker would make it as root
+    if experiment:
+        experiment.mkdir(parents=True, exist_ok=True)
+        mounts.setdefault(experiment, (experiment, "rw"))
 
     options = mount_options(mounts)[1:]  # MLflow has written the first `-v`
     # An init process passes Ctrl-C and SIGTERM on, and reaps what the candidates leave.
@@ -173,10 +176,12 @@ def paths_given(arguments: Sequence[str]) -> list[str]:
     return [text for text in given if text and Path(text).parts[0] != "data"]
 
 
-def artifact_folders(environment: Mapping[str, str], caller: Path) -> list[Path]:
-    """The artifact folders of the experiment and the run, where they are on this machine.
+def artifact_folders(
+    environment: Mapping[str, str], caller: Path
+) -> tuple[Path | None, Path | None]:
+    """The artifact folders of the experiment and of the run, where they are on this machine.
 
-    MLflow mounts the run's own; those of its child runs and models are the experiment's.
+    MLflow mounts the run's own; those of its child runs and models are below the experiment's.
 
     Raises
     ------
@@ -185,7 +190,7 @@ def artifact_folders(environment: Mapping[str, str], caller: Path) -> list[Path]
     """
     uri = environment.get("MLFLOW_TRACKING_URI", "")
     if not uri.startswith("sqlite:///"):
-        return []
+        return None, None
     database = Path(unquote(urlsplit(uri).path)[1:])
     if not database.is_absolute():
         raise ValueError(
@@ -193,19 +198,27 @@ def artifact_folders(environment: Mapping[str, str], caller: Path) -> list[Path]
             f"use sqlite:///{caller / database}"
         )
     if not database.is_file():
-        return []
+        return None, None
     connection = sqlite3.connect(database)
     try:
-        found = connection.execute(
-            "SELECT artifact_location FROM experiments WHERE experiment_id = ? "
-            "UNION SELECT artifact_uri FROM runs WHERE run_uuid = ?",
-            (environment.get("MLFLOW_EXPERIMENT_ID", ""), environment.get("MLFLOW_RUN_ID", "")),
-        ).fetchall()
+        experiment = connection.execute(
+            "SELECT artifact_location FROM experiments WHERE experiment_id = ?",
+            (environment.get("MLFLOW_EXPERIMENT_ID", ""),),
+        ).fetchone()
+        run = connection.execute(
+            "SELECT artifact_uri FROM runs WHERE run_uuid = ?",
+            (environment.get("MLFLOW_RUN_ID", ""),),
+        ).fetchone()
     finally:
         connection.close()
-    addresses = [urlsplit(text) for (text,) in found if text]
-    folders = [Path(unquote(parts.path)) for parts in addresses if parts.scheme in ("", "file")]
-    return sorted(folder for folder in folders if folder.is_absolute())
+    return local_folder(experiment), local_folder(run)
+
+
+def local_folder(row: Sequence[str] | None) -> Path | None:
+    """The folder that a row of one address names; None for another kind of address."""
+    parts = urlsplit(row[0] if row and row[0] else "")
+    folder = Path(unquote(parts.path))
+    return folder if parts.scheme in ("", "file") and folder.is_absolute() else None
 
 
 def is_loopback(address: str) -> bool:

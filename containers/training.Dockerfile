@@ -52,6 +52,6 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /mlflow/projects/code
 # What .dockerignore lets through: the code, and nothing of the user's.
 COPY . .
-RUN rm -rf containers && chmod -R a+rX,go-w . && python -m compileall -q .
+RUN rm -rf containers requirements-dev.lock && chmod -R a+rX,go-w . && python -m compileall -q .
 USER 1000:1000
 CMD ["python", "-m", "sixfold", "train", "--help"]

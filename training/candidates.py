@@ -10,6 +10,7 @@ import numpy as np
 
 from training import ensemble, leaderboard, problem
 from training.card import candidate_card
+from training.contender import Options
 from training.ensemble import Member
 from training.finish import Finished
 from training.model import Part
@@ -17,7 +18,8 @@ from training.predictions import write_predictions
 from training.prepare import Prepared
 from training.progress import Progress
 from training.record import Recorder
-from training.search import Options, Search, Tuned
+from training.refit import refit
+from training.search import Search, Tuned
 from training.worker import Failure
 
 
@@ -63,7 +65,7 @@ def train_candidates(
         for name, item in tuned.items():
             if isinstance(item, Failure):
                 yield failed(name, item, recorder, began)
-        for name, result in search.finish(tuned, folder / "candidates"):
+        for name, result in refit(search.contenders, tuned, options, folder / "candidates"):
             if isinstance(result, Failure):
                 progress.failed(name, result.reason)
                 yield failed(name, result, recorder, began)
@@ -103,7 +105,14 @@ def finished(
     leaderboard.write_trials(files / "search.csv", tuned.trials)
     schema = prepared.subject.schema
     row = leaderboard.finished_row(name, prepared.problem.metric, tuned, result)
-    facts = {"task": schema.task, "metric": prepared.problem.metric, "rows": schema.rows}
+    facts = {
+        "task": schema.task,
+        "metric": prepared.problem.metric,
+        "rows": schema.rows,
+        "target": schema.target.name,
+        "fingerprint": schema.fingerprint,
+        "run_id": recorder.run_id,
+    }
     card = candidate_card(row, facts, result.params, prepared.warnings)
     run_id, model_uri = recorder.candidate(name, tuned, result, files, parts, card, began)
     row |= {"run_id": run_id, "model_uri": model_uri}
@@ -111,7 +120,11 @@ def finished(
 
 
 def average(
-    prepared: Prepared, outcomes: list[Outcome], folder: Path, recorder: Recorder, progress: Progress
+    prepared: Prepared,
+    outcomes: list[Outcome],
+    folder: Path,
+    recorder: Recorder,
+    progress: Progress,
 ) -> list[Outcome]:
     """Average the candidates that have predictions on every fold; needs two of them."""
     task = prepared.problem
@@ -130,7 +143,8 @@ def average(
     members, tests = [], {}
     for name, weight in weights.items():
         result, path = whole[name].finished, whole[name].pipeline
-        assert result is not None and path is not None
+        assert result is not None
+        assert path is not None
         members.append(Member(name, weight, path, result.present, result.fit_seconds))
         tests[name] = result.test_prediction
     files = folder / ensemble.NAME

@@ -76,9 +76,7 @@ def _quieten() -> None:
 @click.option("--time", default="", help="Column to split forward in time by.")
 @click.option("--register", default="", help="Registered model the winner becomes a version of.")
 @click.option("--seed", default=0, show_default=True, help="Of everything random.")
-@click.option(
-    "--max-memory", "--max_memory", default="", help="Memory of one candidate, e.g. 2g."
-)
+@click.option("--max-memory", "--max_memory", default="", help="Memory of one candidate, e.g. 2g.")
 @click.option(
     "--na-values",
     "--na_values",
@@ -86,10 +84,15 @@ def _quieten() -> None:
     help="What else counts as missing: '?,-999'; 'keep:NA' makes NA a value again.",
 )
 @click.option("--schema", default="", help="JSON file that overrides what is inferred.")
+@click.option("--isolate", is_flag=True, help="Train each candidate in a container of its own.")
+@click.option("--cpus", default=0.0, help="With --isolate: cores of a container; default: a share.")
+@click.option("--memory", default="", help="With --isolate: memory of a container, e.g. 2g.")
 @click.option("--json", "as_json", is_flag=True, help="Print the leaderboard as JSON.")
 @click.option("--quiet", is_flag=True, help="Say nothing but warnings and failures.")
 @_one_line
-def train(as_json: bool, quiet: bool, **given: Any) -> None:
+def train(
+    as_json: bool, quiet: bool, isolate: bool, cpus: float, memory: str, **given: Any
+) -> None:
     """Train, tune and compare the six algorithms on a table.
 
     DATA is a CSV, TSV, Parquet, Feather or JSON Lines file, packed or not: a local path, s3://,
@@ -101,12 +104,21 @@ def train(as_json: bool, quiet: bool, **given: Any) -> None:
     sixfold train sklearn:wine --budget 30 --algorithms svm,random_forest
     """
     _quieten()
+    from training.errors import UserError
+    from training.isolate import Limits
     from training.progress import Progress
     from training.request import Request
     from training.run import train as run
+    from training.tracking import PARENT_VARIABLE, QUIET_VARIABLE
 
-    board = run(Request(**given), Progress(quiet))
-    _show(board, as_json)
+    if (cpus or memory) and not isolate:
+        raise UserError("expected --isolate with --cpus and --memory; add it, or use --max-memory")
+    parent = os.environ.get(PARENT_VARIABLE)
+    quiet = quiet or bool(os.environ.get(QUIET_VARIABLE))
+    limits = Limits(cpus, memory) if isolate else None
+    board = run(Request(**given), Progress(quiet), limits, parent)
+    if not parent:
+        _show(board, as_json)
 
 
 @click.command()

@@ -144,9 +144,7 @@ def in_own_process(
     """
     context = multiprocessing.get_context("forkserver")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        task = pool.submit(
-            _finish, problem_folder, members, held_out, test_predictions, folder
-        )
+        task = pool.submit(_finish, problem_folder, members, held_out, test_predictions, folder)
         return task.result()
 
 

@@ -59,7 +59,9 @@ def _names(preprocess: Any, problem: Problem) -> list[str]:
             width = transformer[-1].n_components
             names += [f"{chosen[0]} (topic {i + 1})" for i in range(width)]
         else:
-            plain = [str(name).split("__")[-1] for name in transformer.get_feature_names_out(chosen)]
+            plain = [
+                str(name).split("__")[-1] for name in transformer.get_feature_names_out(chosen)
+            ]
             names += [_readable(name) for name in plain]
     return names
 

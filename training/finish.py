@@ -204,9 +204,7 @@ def _save(pipeline: Any, algorithm: Algorithm, path: Path) -> int:
     import skops.io
 
     skops.io.dump(pipeline, path, compression=ZIP_DEFLATED, compresslevel=1)
-    unknown = sorted(
-        set(skops.io.get_untrusted_types(file=path)) - set(algorithm.trusted_types)
-    )
+    unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - set(algorithm.trusted_types))
     if unknown:
         raise TypeError(
             f"the pipeline holds types that {algorithm.candidate} does not list as trusted: "

@@ -117,9 +117,7 @@ def _fit_early(
     return algorithm.boost(model, X, y[kept], X_held, y[held], extra)
 
 
-def _hold_out(
-    problem: Problem, rows: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _hold_out(problem: Problem, rows: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Split rows for early stopping: the last in time, whole groups, or a stratified tenth."""
     size = max(1, int(len(rows) * EARLY_STOPPING_SHARE))
     rng = np.random.default_rng(problem.seed)

@@ -105,7 +105,9 @@ def _beyond_exact(numbers: np.ndarray) -> bool:
 
 
 def _text_hashes(distinct: Any) -> np.ndarray:
-    texts = np.array([_text(item) for item in distinct], dtype=object)
+    texts = np.asarray(distinct, dtype=object)
+    if pd.api.types.infer_dtype(texts, skipna=False) != "string":
+        texts = np.array([_text(item) for item in texts], dtype=object)
     return pd.util.hash_array(texts, categorize=False)
 
 

@@ -19,6 +19,7 @@ from training.values import to_numbers
 
 GROUPS = "groups the rows of the split"
 ORDERS = "orders the rows in time: its values do not come again"
+_SAMPLE = 1000  # rows by which columns are told apart before all their rows are compared
 _RECURRING = ("month", "day", "weekday", "hour")
 
 
@@ -150,17 +151,24 @@ def _column(
 
 def _without_twins(columns: list[Column], frame: pd.DataFrame, said: Override) -> list[Column]:
     """Drop a column whose values are those of an earlier one."""
-    first: dict[bytes, str] = {}
-    kept = []
-    for column in columns:
-        if column.kind != "dropped" and column.name not in said.kinds:
-            digest = column_digest(frame[column.name])
-            twin = first.setdefault(digest, column.name)
-            if twin != column.name:
-                why = f"the same values as {twin!r}"
-                column = Column(column.name, "dropped", column.dtype, why, missing=column.missing)
-        kept.append(column)
-    return kept
+    step = max(1, len(frame) // _SAMPLE)
+    judged = [
+        column for column in columns if column.kind != "dropped" and column.name not in said.kinds
+    ]
+    alike: dict[bytes, list[Column]] = {}
+    for column in judged:
+        alike.setdefault(column_digest(frame[column.name].iloc[::step]), []).append(column)
+    twins: dict[str, Column] = {}
+    for group in alike.values():
+        first: dict[bytes, str] = {}
+        for column in group if len(group) > 1 else ():
+            earlier = first.setdefault(column_digest(frame[column.name]), column.name)
+            if earlier != column.name:
+                why = f"the same values as {earlier!r}"
+                twins[column.name] = Column(
+                    column.name, "dropped", column.dtype, why, missing=column.missing
+                )
+    return [twins.get(column.name, column) for column in columns]
 
 
 def _in_role(column: Column, group: str | None, time: str | None, said: Override) -> Column:

@@ -35,7 +35,7 @@ _NO_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True)
 class _Texts:
-    """A column of texts as its distinct values, most frequent first."""
+    """A column's distinct texts, in no order, and how often each occurs."""
 
     distinct: Sequence[str]
     counts: np.ndarray
@@ -138,15 +138,18 @@ def looks_numeric(texts: Sequence[str], counts: np.ndarray) -> bool:
 
     Leading zeros tell a code: 01234 is none.
     """
+    sample = texts[:: max(1, len(texts) // 100)]
+    if len(texts) <= FEW or sum(np.isnan(parse_number(text)) for text in sample) > len(sample) / 2:
+        return False
     numbers = np.array([parse_number(text) for text in texts])
     if counts[~np.isnan(numbers)].sum() < _MOST * counts.sum() or np.isnan(numbers).sum() > FEW:
         return False
     codes = sum(len(text) > 1 and text[0] == "0" and text.isdigit() for text in texts)
-    return len(texts) > FEW and codes == 0
+    return codes == 0
 
 
 def distinct_texts(values: pd.Series) -> tuple[list[str], np.ndarray]:
-    """The distinct texts of a column, most frequent first and then in order, and their counts."""
+    """The distinct texts of a column, in no order, and how often each occurs."""
     texts = _texts(values)
     return list(texts.distinct), texts.counts
 
@@ -158,9 +161,8 @@ def _texts(values: pd.Series) -> _Texts:
     for text, count in zip(distinct, counts.tolist(), strict=True):
         if text is not None and count:
             total[text] = total.get(text, 0) + count
-    order = sorted(total, key=lambda text: (-total[text], text))
-    filled = np.array([total[text] for text in order], np.int64)
-    return _Texts(order, filled, len(values) - int(filled.sum()))
+    filled = np.array(list(total.values()), np.int64)
+    return _Texts(list(total), filled, len(values) - int(filled.sum()))
 
 
 def _number(column: Column, values: pd.Series) -> tuple[Column, list[str]]:
@@ -229,7 +231,7 @@ def _text(column: Column, values: pd.Series) -> tuple[Column, list[str]]:
         return replace(column, why=IDENTIFIER), []
     column = _categories(replace(column, kind="categorical"), texts)
     if len(texts.distinct) > MAX_LEVELS:
-        rare = texts.filled - int(texts.counts[:MAX_LEVELS].sum())
+        rare = column.missing - texts.missing
         return column, [
             f"{column.name!r} has {len(texts.distinct):,} levels: the {MAX_LEVELS:,} most frequent "
             f"are kept, {rare:,} rows with others count as missing"
@@ -269,9 +271,10 @@ def _dates(
 
 
 def _categories(column: Column, texts: _Texts) -> Column:
-    levels = tuple(texts.distinct[:MAX_LEVELS])
-    lost = int(texts.counts[MAX_LEVELS:].sum())
-    return replace(column, levels=levels, missing=texts.missing + lost)
+    counts = dict(zip(texts.distinct, texts.counts.tolist(), strict=True))
+    order = sorted(counts, key=lambda text: (-counts[text], text))
+    lost = sum(counts[text] for text in order[MAX_LEVELS:])
+    return replace(column, levels=tuple(order[:MAX_LEVELS]), missing=texts.missing + lost)
 
 
 def _is_running_text(texts: _Texts) -> bool:

@@ -42,9 +42,7 @@ def finished_row(name: str, metric: str, tuned: "Tuned", finished: "Finished") -
     )
 
 
-def order(
-    rows: list[dict[str, Any]], metric: str, samples: dict[str, Any]
-) -> list[dict[str, Any]]:
+def order(rows: list[dict[str, Any]], metric: str, samples: dict[str, Any]) -> list[dict[str, Any]]:
     """Best first by cross-validation, and who cannot be told from the best on the test rows.
 
     Parameters
@@ -102,7 +100,9 @@ def table(leaderboard: dict[str, Any]) -> Any:
     from rich.text import Text
 
     metric = leaderboard["metric"]
-    shown = Table(box=SIMPLE, title=f"{leaderboard['task']}, {metric}, {leaderboard['rows']:,} rows")
+    shown = Table(
+        box=SIMPLE, title=f"{leaderboard['task']}, {metric}, {leaderboard['rows']:,} rows"
+    )
     shown.add_column("candidate", no_wrap=True)
     for heading in (f"cv {metric}", f"test {metric} (95 %)", "fit", "one row", "size"):
         shown.add_column(heading, justify="right", no_wrap=True)
@@ -114,7 +114,7 @@ def table(leaderboard: dict[str, Any]) -> Any:
         shown.add_row(
             Text(item["name"] + mark),
             f"{number(item['cv_mean'])} ± {number(item['cv_std'])}",
-            f"{number(item['test'])} ({number(item['test_low'])} – {number(item['test_high'])})",
+            f"{number(item['test'])} ({number(item['test_low'])} to {number(item['test_high'])})",
             f"{item['fit_seconds']:.2f} s",
             f"{1_000 * item['predict_seconds_per_row']:.2f} ms",
             size(item["model_bytes"]),
@@ -125,7 +125,9 @@ def table(leaderboard: dict[str, Any]) -> Any:
             Text("baseline", "dim"), Text(number(baseline["cv_mean"]), "dim"),
             Text(number(baseline["test"]), "dim"),
         )  # fmt: skip
-    shown.caption = "best first by cross-validation; = cannot be told from the best on the test rows"
+    shown.caption = (
+        "best first by cross-validation; = cannot be told from the best on the test rows"
+    )
     reasons = [
         Text(f"{item['name']}: {item['reason']}", "dim")
         for item in leaderboard["candidates"]
@@ -137,7 +139,7 @@ def table(leaderboard: dict[str, Any]) -> Any:
 def number(value: float | None) -> str:
     """A score with four significant digits."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return "-"
     if value == 0 or 1e-3 <= abs(value) < 1e5:
         digits = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) >= 1 else 4
         return f"{value:.{digits}f}"

@@ -8,7 +8,7 @@ from training.hashing import row_hashes
 from training.schema import Schema
 from training.split import Split
 
-_ROWS = 4000  # of the training rows are looked at
+_ROWS = 2000  # of the training rows are looked at
 _ENOUGH = 100  # fewer rows prove nothing
 _PERFECT = 0.995  # of what there is to know about the target
 _LEAVES = 64

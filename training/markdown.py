@@ -27,8 +27,8 @@ def escape(text: object, longest: int = _LONGEST) -> str:
         line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("$", "&#36;")
     )
     line = re.sub(r"([\\`*_{}\[\]|~])", r"\\\1", line)
-    line = re.sub(r"^([-+#=])", r"\\\1", line)
-    return re.sub(r"^(\d+)([.)])", r"\1\\\2", line)
+    line = re.sub(r"^([-+#=])(?!\d)", r"\\\1", line)
+    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", line)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

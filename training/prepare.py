@@ -98,7 +98,13 @@ def prepare(request: Request, table: Table) -> Prepared:
     example = frame.iloc[split.train[:_EXAMPLE_ROWS]][used].reset_index(drop=True)
     subject = Subject(table.name, table.source, schema, metric, example)
     return Prepared(
-        problem, subject, split.train, split.test, row_hashes(frame), [*table.notes, *notes], warnings
+        problem,
+        subject,
+        split.train,
+        split.test,
+        row_hashes(frame),
+        [*table.notes, *notes],
+        warnings,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from training.problem import Problem
 
-#: skops types of these parts that skops does not trust by itself; reviewed, none runs code of its own.
+#: Types of these parts that skops does not trust by itself; reviewed, none runs code of its own.
 TRUSTED_TYPES = (
     "numpy.dtype",
     "sklearn.compose._column_transformer._RemainderColsList",
@@ -19,6 +19,7 @@ TRUSTED_TYPES = (
 
 _TEXT_COMPONENTS = 32
 _VOCABULARY = 20_000
+_WORD = r"(?u)\b\w+\b"
 
 
 def scaled(problem: Problem) -> Any:
@@ -111,9 +112,7 @@ def _texts(problem: Problem) -> list[tuple[str, Any, int]]:
         (
             f"text_{position}",
             make_pipeline(
-                TfidfVectorizer(
-                    max_features=_VOCABULARY, sublinear_tf=True, token_pattern=r"(?u)\b\w+\b"
-                ),
+                TfidfVectorizer(max_features=_VOCABULARY, sublinear_tf=True, token_pattern=_WORD),
                 TruncatedSVD(_components(problem, position), random_state=problem.seed),
             ),
             position,
@@ -123,7 +122,7 @@ def _texts(problem: Problem) -> list[tuple[str, Any, int]]:
 
 
 def _components(problem: Problem, position: int) -> int:
-    # SVD refuses more components than the vocabulary holds, and a fold's is smaller than the table's.
+    # SVD refuses more components than the vocabulary holds, and a fold's is smaller.
     words: set[str] = set()
     for text in problem.X.iloc[:2_000, position]:
         words.update(text.lower().split())

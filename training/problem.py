@@ -75,22 +75,20 @@ class Problem:
             for i, feature in enumerate(self.features)
             if feature.kind == kind
             and (
-                high_cardinality is None
-                or (feature.levels > HIGH_CARDINALITY) == high_cardinality
+                high_cardinality is None or (feature.levels > HIGH_CARDINALITY) == high_cardinality
             )
         ]
 
 
 #: Where a training's folder holds its problem.
 FOLDER = "problem"
-_ARRAYS = ("y", "y_test")
 
 
 def save(problem: Problem, folder: Path) -> None:
     """Write a problem to a folder, feature rows in the form that maps into memory."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _ARRAYS:
-        np.save(folder / f"{name}.npy", getattr(problem, name))
+    np.save(folder / "y.npy", problem.y)
+    np.save(folder / "y_test.npy", problem.y_test)
     if problem.groups is not None:
         np.save(folder / "groups.npy", problem.groups)
     for name in ("X", "X_test"):
@@ -127,7 +125,8 @@ def load(folder: Path) -> Problem:
         ),
         features=features,
         groups=_open(groups) if groups.exists() else None,
-        **{name: _open(folder / f"{name}.npy") for name in _ARRAYS},
+        y=_open(folder / "y.npy"),
+        y_test=_open(folder / "y_test.npy"),
         **facts,
     )
 

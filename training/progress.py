@@ -74,7 +74,9 @@ class Progress:
             self._best = (candidate, score)
         if self._quiet:
             return
-        best = f"best {self._metric} {number(self._best[1])} by {self._best[0]}" if self._best else ""
+        best = (
+            f"best {self._metric} {number(self._best[1])} by {self._best[0]}" if self._best else ""
+        )
         text = f"{candidate}, trial {trial}: {number(score)}; {best}"
         if self._live:
             self._live.update(self._task, completed=min(elapsed, self._budget), description=text)
@@ -97,7 +99,7 @@ class Progress:
         if row["status"] == "finished":
             self.stage(
                 f"{row['name']}: cross-validation {number(row['cv_mean'])}, test "
-                f"{number(row['test'])} ({number(row['test_low'])} – {number(row['test_high'])})"
+                f"{number(row['test'])} ({number(row['test_low'])} to {number(row['test_high'])})"
             )
 
     def _is_best(self, score: float) -> bool:

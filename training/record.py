@@ -243,9 +243,7 @@ class Recorder:
         )
 
 
-def _metrics(
-    tuned: "Tuned", finished: "Finished", metric: str, model_id: str
-) -> "list[Metric]":
+def _metrics(tuned: "Tuned", finished: "Finished", metric: str, model_id: str) -> "list[Metric]":
     """A candidate's figures: the same names for all candidates of a task."""
     found = [
         _metric(f"fold_{name}", value, step=fold)

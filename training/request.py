@@ -98,7 +98,9 @@ def check(request: Request) -> None:
             f"expected test_size between 0 and 1, got {request.test_size:g}; use e.g. test_size=0.2"
         )
     if request.seed < 0 or request.seed >= 2**31:
-        raise UserError(f"expected a seed from 0 to 2147483647, got {request.seed}; use e.g. seed=0")
+        raise UserError(
+            f"expected a seed from 0 to 2147483647, got {request.seed}; use e.g. seed=0"
+        )
     if request.group and request.time:
         raise UserError(
             f"expected group or time, got both ({request.group!r} and {request.time!r}); "

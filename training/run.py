@@ -1,7 +1,7 @@
 """One whole training, from top to bottom."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +13,23 @@ from training.algorithms import find
 from training.baseline import baseline
 from training.candidates import Outcome, average, train_candidates
 from training.card import parent_card
+from training.contender import Options
 from training.errors import SixfoldError, TrainingFailed, UserError
+from training.isolate import Limits, check_engine, train_isolated
 from training.prepare import Prepared, prepare
 from training.progress import Progress
 from training.record import Recorder
 from training.request import Request, check
 from training.resources import cpus
-from training.search import Options
 from training.table import read_table
 
 
-def train(request: Request, progress: Progress, parent: str | None = None) -> dict[str, Any]:
+def train(
+    request: Request,
+    progress: Progress,
+    limits: Limits | None = None,
+    parent: str | None = None,
+) -> dict[str, Any]:
     """Train the candidates a user asked for, compare them, and record all of it in MLflow.
 
     Parameters
@@ -31,9 +37,10 @@ def train(request: Request, progress: Progress, parent: str | None = None) -> di
     request : Request
     progress : Progress
         Is told what happens.
+    limits : Limits, optional
+        Train each candidate in a container of its own, within these limits.
     parent : str, optional
-        The run that this one candidate's run belongs to; then there is no ensemble, and nothing is
-        registered (see `isolate.py`).
+        We are such a container: the run that this one candidate's run belongs to.
 
     Returns
     -------
@@ -48,6 +55,8 @@ def train(request: Request, progress: Progress, parent: str | None = None) -> di
         No candidate could be trained; the runs say why.
     """
     check(request)
+    if limits:
+        check_engine()
     candidates = request.candidates()
     slots = min(cpus(), len(candidates))
     threads = max(1, cpus() // slots)
@@ -66,16 +75,34 @@ def train(request: Request, progress: Progress, parent: str | None = None) -> di
     ):
         progress.stage(f"run {recorder.run_id} at {tracking.location()}")
         prepared = on_disk(prepared, Path(folder))
-        outcomes = []
-        for outcome in train_candidates(
-            prepared, candidates, Path(folder), options, recorder, progress
-        ):
-            progress.finished(outcome.row)
-            outcomes.append(outcome)
-        for outcome in average(prepared, outcomes, Path(folder), recorder, progress):
-            progress.finished(outcome.row)
-            outcomes.append(outcome)
+        if limits:
+            trained = train_isolated(
+                request, prepared, candidates, limits, recorder, Path(folder), progress
+            )
+        else:
+            trained = train_candidates(
+                prepared, candidates, Path(folder), options, recorder, progress
+            )
+        outcomes = list(told(trained, progress))
+        if parent:
+            return alone(outcomes)
+        outcomes += told(average(prepared, outcomes, Path(folder), recorder, progress), progress)
         return conclude(request, prepared, outcomes, skipped, recorder, progress)
+
+
+def told(outcomes: Iterable[Outcome], progress: Progress) -> Iterator[Outcome]:
+    """Tell the user of each candidate as it is done."""
+    for outcome in outcomes:
+        progress.finished(outcome.row)
+        yield outcome
+
+
+def alone(outcomes: list[Outcome]) -> dict[str, Any]:
+    """A candidate in a container of its own: the caller makes the leaderboard."""
+    row = outcomes[0].row
+    if row["status"] != "finished":
+        raise TrainingFailed(row["reason"])
+    return {"candidates": [leaderboard.plain(row)]}
 
 
 def tell(prepared: Prepared, progress: Progress) -> None:
@@ -157,7 +184,10 @@ def conclude(
         }
     )
     card = parent_card(
-        board, prepared.subject.schema, [*prepared.notes, *prepared.warnings], facts(request, prepared)
+        board,
+        prepared.subject.schema,
+        [*prepared.notes, *prepared.warnings],
+        facts(request, prepared),
     )
     recorder.summary(board, card, prepared)
     if not samples:

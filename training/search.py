@@ -8,8 +8,7 @@ many at a time as there are cores.
 import math
 import random
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,11 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from training.algorithms import Params, find
+from training.contender import Contender, Options
 from training.evaluate import METRICS
-from training.finish import Finished
 from training.problem import Problem
-from training.study import Promise, Study, Trial, draw_by_promise
-from training.worker import Failure, Finish, FitFold, FoldResult, Worker
+from training.study import Study, Trial, draw_by_promise
+from training.worker import Failure, FitFold, FoldResult
 
 #: A first look at a candidate's cost, on tables with more fitting rows than this.
 PROBE_ROWS = 5_000
@@ -31,8 +30,6 @@ _DEFAULT_SHARE = 0.5
 #: A candidate that has no score at the end of the budget may go on until this share of it.
 _GRACE = 1.12
 _ATTEMPTS = 3
-#: A refit may take this many budgets, and ten minutes in any case.
-_REFIT_BUDGETS = 10
 
 
 class Listener(Protocol):
@@ -41,30 +38,6 @@ class Listener(Protocol):
     def searched(self, elapsed: float, candidate: str, trial: int, score: float) -> None: ...
 
     def failed(self, candidate: str, reason: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to search.
-
-    Attributes
-    ----------
-    budget : float
-        Seconds of search over all candidates.
-    search : {'tpe', 'random', 'grid', 'none'}
-    slots : int
-        How many candidates run at a time.
-    threads : int
-        Threads of each.
-    max_memory : int or None
-        Bytes of private memory of each.
-    """
-
-    budget: float
-    search: str
-    slots: int
-    threads: int
-    max_memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -96,53 +69,6 @@ class Tuned:
     seconds: float
 
 
-@dataclass
-class _Contender:
-    """A candidate while it is searched."""
-
-    name: str
-    study: Study
-    folder: Path
-    options: Options
-    promise: Promise = field(default_factory=Promise)
-    worker: Worker | None = None
-    trial: Trial | None = None
-    running: FitFold | None = None
-    probe: Trial | None = None
-    limit: int | None = None
-    failures: int = 0
-    reason: str = ""
-    exhausted: bool = False
-
-    def connection(self) -> Worker:
-        if self.worker is None:
-            self.worker = Worker(
-                self.name, self.folder, self.options.threads, self.options.max_memory
-            )
-        return self.worker
-
-    def stop(self) -> None:
-        if self.worker is not None:
-            self.worker.end()
-        self.worker, self.running = None, None
-
-    @property
-    def best(self) -> Trial | None:
-        """The best complete trial, else the first one as far as it came."""
-        if self.study.best is not None:
-            return self.study.best
-        for trial in (self.trial, self.probe):
-            if trial is not None and math.isfinite(trial.mean):
-                return trial
-        return None
-
-    def fold_seconds(self) -> float:
-        """What a fold has taken so far, on average."""
-        trials = [*self.study.trials, *([self.trial] if self.trial else [])]
-        seconds = [fold.seconds for trial in trials for fold in trial.folds.values()]
-        return sum(seconds) / len(seconds) if seconds else 0.0
-
-
 class Search:
     """The search over all candidates of one training, and their last steps.
 
@@ -169,10 +95,10 @@ class Search:
         self._options = options
         self._listener = listener
         self._metric = METRICS[problem.metric]
-        self._random = random.Random(problem.seed)
+        self._random = random.Random(problem.seed)  # noqa: S311  shares a budget, keeps no secret
         self._folds = len(problem.folds)
-        self._contenders = [
-            _Contender(
+        self.contenders = [
+            Contender(
                 name,
                 Study(find(name), problem, options.search, self._metric.greater_is_better),
                 folder,
@@ -183,7 +109,7 @@ class Search:
 
     def close(self) -> None:
         """End all processes."""
-        for contender in self._contenders:
+        for contender in self.contenders:
             contender.stop()
 
     def tune(self) -> dict[str, Tuned | Failure]:
@@ -193,7 +119,7 @@ class Search:
         while True:
             elapsed = time.monotonic() - start
             self._fill(elapsed)
-            running = [c for c in self._contenders if c.running]
+            running = [c for c in self.contenders if c.running]
             if not running:
                 break
             self._cut(running, elapsed)
@@ -201,61 +127,27 @@ class Search:
             if not limits:
                 continue
             patience = max(0.0, min(limits) - elapsed)
-            connections = {c.worker.connection: c for c in running if c.worker}
+            connections: dict[Any, Contender] = {
+                c.worker.connection: c for c in running if c.worker
+            }
             for ready in wait(list(connections), timeout=min(patience, 1.0)):
                 contender = connections[ready]
                 self._take(contender, time.monotonic() - start)
-        return {c.name: self._result(c) for c in self._contenders}
-
-    def finish(
-        self, tuned: dict[str, Tuned | Failure], folder: Path
-    ) -> Iterator[tuple[str, Finished | Failure]]:
-        """Refit and test each tuned candidate; yields them as they are done."""
-        by_name = {c.name: c for c in self._contenders}
-        # The longest first, so that none is left running alone at the end.
-        waiting = sorted(
-            (name for name, item in tuned.items() if isinstance(item, Tuned)),
-            key=lambda name: by_name[name].fold_seconds(),
-        )
-        patience = max(600.0, _REFIT_BUDGETS * self._options.budget)
-        active: dict[Any, tuple[_Contender, float]] = {}
-        while waiting or active:
-            while waiting and len(active) < self._options.slots:
-                contender = by_name[waiting.pop()]
-                item = tuned[contender.name]
-                assert isinstance(item, Tuned)
-                worker = contender.connection()
-                worker.send(
-                    Finish(item.params, item.predictions, folder / contender.name, item.limit)
-                )
-                active[worker.connection] = (contender, time.monotonic() + patience)
-            for ready in wait(list(active), timeout=1.0):
-                contender, _ = active.pop(ready)
-                assert contender.worker is not None
-                result = contender.worker.receive()
-                contender.stop()
-                yield contender.name, result
-            for connection, (contender, deadline) in list(active.items()):
-                if time.monotonic() > deadline:
-                    del active[connection]
-                    contender.stop()
-                    yield contender.name, Failure(
-                        f"the refit on all rows took more than {patience:.0f} s; raise the budget"
-                    )
+        return {c.name: self._result(c) for c in self.contenders}
 
     def _fill(self, elapsed: float) -> None:
         """Give free slots work while the budget lasts."""
-        while sum(bool(c.running) for c in self._contenders) < self._options.slots:
+        while sum(bool(c.running) for c in self.contenders) < self._options.slots:
             contender = self._choose(elapsed)
             if contender is None:
                 return
             self._dispatch(contender)
 
-    def _choose(self, elapsed: float) -> _Contender | None:
+    def _choose(self, elapsed: float) -> Contender | None:
         left = self._options.budget - elapsed
         if left <= 0:
             return None
-        idle = [c for c in self._contenders if not c.running and self._can_go_on(c, left)]
+        idle = [c for c in self.contenders if not c.running and self._can_go_on(c, left)]
         unscored = [c for c in idle if c.study.best is None]
         if unscored:
             return min(unscored, key=lambda c: c.promise.spent)
@@ -263,7 +155,7 @@ class Search:
         begun = [c for c in idle if c.trial]
         if begun:
             return begun[0]
-        even = 0.5 * self._options.budget * self._options.slots / len(self._contenders)
+        even = 0.5 * self._options.budget * self._options.slots / len(self.contenders)
         behind = [c for c in idle if c.promise.spent < even]
         if behind:
             return min(behind, key=lambda c: c.promise.spent)
@@ -272,7 +164,7 @@ class Search:
         costs = [c.promise.cost(self._gap(c)) for c in idle]
         return idle[draw_by_promise(costs, self._random)]
 
-    def _can_go_on(self, contender: _Contender, left: float) -> bool:
+    def _can_go_on(self, contender: Contender, left: float) -> bool:
         if contender.exhausted or contender.failures >= _ATTEMPTS:
             return False
         if contender.study.best is None:
@@ -280,7 +172,7 @@ class Search:
         done = len(contender.trial.folds) if contender.trial else 0
         return contender.fold_seconds() * (self._folds - done) <= left
 
-    def _dispatch(self, contender: _Contender) -> None:
+    def _dispatch(self, contender: Contender) -> None:
         if contender.trial is None:
             contender.trial = contender.study.next()
             if contender.trial is None:
@@ -293,9 +185,11 @@ class Search:
         contender.running = FitFold(contender.trial.params, fold, limit)
         contender.connection().send(contender.running)
 
-    def _take(self, contender: _Contender, elapsed: float) -> None:
+    def _take(self, contender: Contender, elapsed: float) -> None:
         """Take in what a candidate's process has answered."""
-        assert contender.worker is not None and contender.running and contender.trial
+        assert contender.worker is not None
+        assert contender.running is not None
+        assert contender.trial is not None
         asked, contender.running = contender.running, None
         answer = contender.worker.receive()
         trial = contender.trial
@@ -324,19 +218,19 @@ class Search:
         score = contender.study.best.mean if contender.study.best else math.nan
         self._listener.searched(elapsed, contender.name, len(contender.study.trials), score)
 
-    def _learn_cost(self, contender: _Contender, trial: Trial, answer: FoldResult) -> None:
+    def _learn_cost(self, contender: Contender, trial: Trial, answer: FoldResult) -> None:
         """From a fold on few rows, decide how many rows the search can afford."""
         contender.probe = Trial(trial.params, default=True, folds={0: answer})
         rows = self._fitting_rows()
         full = answer.seconds * (rows / PROBE_ROWS) * self._folds
-        share = self._options.budget * self._options.slots / len(self._contenders)
+        share = self._options.budget * self._options.slots / len(self.contenders)
         affordable = _DEFAULT_SHARE * share / full
         if affordable < 1:
             contender.limit = max(_LEAST_ROWS, int(rows * affordable))
         else:
             contender.limit = rows
 
-    def _cut(self, running: list[_Contender], elapsed: float) -> None:
+    def _cut(self, running: list[Contender], elapsed: float) -> None:
         """End what runs past the budget, except what would have no score at all."""
         for contender in running:
             limit = self._options.budget * (1.0 if contender.best else _GRACE)
@@ -350,8 +244,8 @@ class Search:
                     )
                     self._listener.failed(contender.name, contender.reason)
 
-    def _gap(self, contender: _Contender) -> float:
-        means = [c.study.best.mean for c in self._contenders if c.study.best]
+    def _gap(self, contender: Contender) -> float:
+        means = [c.study.best.mean for c in self.contenders if c.study.best]
         best = max(means) if self._metric.greater_is_better else min(means)
         assert contender.study.best is not None
         return abs(best - contender.study.best.mean)
@@ -359,7 +253,7 @@ class Search:
     def _fitting_rows(self) -> int:
         return max(len(rows) for rows, _ in self._problem.folds)
 
-    def _result(self, contender: _Contender) -> Tuned | Failure:
+    def _result(self, contender: Contender) -> Tuned | Failure:
         best = contender.best
         if best is None:
             reason = contender.reason or (

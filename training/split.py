@@ -174,9 +174,10 @@ def _assign(
     """
     counts = np.zeros((groups.max() + 1, classes.max() + 1))
     np.add.at(counts, (groups, classes), 1)
-    only = (counts > 0)[:, (counts > 0).sum(axis=0) == 1].any(axis=1)
-    if classes.max() == 0:
-        only[:] = False
+    held = counts > 0
+    only = np.zeros(len(counts), bool)
+    if classes.max() > 0:
+        only |= held[:, held.sum(axis=0) == 1].any(axis=1)
     bin_of = np.full(len(counts), _NEVER if spare_only_carriers else 0)
     # Classes weigh alike, so that the rare ones are spread before the common ones.
     weights = counts / np.maximum(counts.sum(axis=0), 1)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 COMMIT_VARIABLE = "SIXFOLD_GIT_COMMIT"
 IMAGE_VARIABLE = "SIXFOLD_IMAGE"
+#: Set in a candidate's own container: the run it belongs to, and to leave talk to the caller.
+PARENT_VARIABLE = "SIXFOLD_PARENT_RUN"
+QUIET_VARIABLE = "SIXFOLD_QUIET"
 _PATIENCE = 5.0
 _VIEW, _TRAINING_VIEW = "mlflow.experimentKind", "custom_model_development"
 
@@ -42,8 +45,7 @@ def check_server() -> None:
             ) from None
     try:
         mlflow.MlflowClient().search_experiments(max_results=1)
-    except Exception as error:
-        # MLflow raises its own, requests', SQLAlchemy's and the driver's errors here.
+    except Exception as error:  # noqa: BLE001  MLflow's own, requests', SQLAlchemy's, the driver's
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.scheme
         raise UserError(

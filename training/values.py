@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ _ISO = "ISO8601"
 _DAY = 86_400e6  # microseconds
 _MOMENT = np.dtype("datetime64[us]")
 
-Values = pd.Series | np.ndarray
+Values: TypeAlias = Any  # a Series, or an ndarray of cells
 
 
 def label(value: Any) -> str | None:
@@ -72,7 +72,8 @@ def coded(values: Values) -> tuple[np.ndarray, list[str | None]]:
         # Hash tables take True for 1 and fail on lists: only texts may go in.
         values = pd.Series(np.array([label(item) for item in values], dtype=object), dtype=object)
     codes, distinct = pd.factorize(values)
-    return codes, [label(item) for item in distinct]
+    # One by one, the items of pandas' string arrays are slow to get at.
+    return codes, [label(item) for item in np.asarray(distinct, dtype=object)]
 
 
 def to_texts(values: Values) -> np.ndarray:
@@ -126,15 +127,16 @@ def to_moments(values: Values, layout: str = "") -> np.ndarray:
 def parse_moments(texts: Sequence[str | None], layout: str, only: bool = False) -> np.ndarray:
     """Texts as datetime64[us] in UTC: by the layout, and what is left as ISO 8601 unless `only`."""
     found = np.full(len(texts), "NaT", _MOMENT)
-    if not layout:
-        # ISO 8601 also has bare numbers, which are more likely to be anything else.
-        texts = [None if _is_digits(text) else text for text in texts]
+    # ISO 8601 also has bare digits, which are more likely to be anything else.
+    given = np.array(
+        [None if text is None or (not layout and text.isdigit()) else text for text in texts],
+        dtype=object,
+    )
     for form in dict.fromkeys((layout or _ISO, layout or _ISO if only else _ISO)):
         left = np.flatnonzero(np.isnat(found))
         if len(left):
-            rest = pd.Series([texts[int(i)] for i in left], dtype=object)
-            read = pd.to_datetime(rest, format=form, utc=True, errors="coerce")
-            found[left] = read.dt.tz_localize(None).to_numpy().astype(_MOMENT)
+            read = pd.to_datetime(given[left], format=form, utc=True, errors="coerce")
+            found[left] = read.tz_localize(None).to_numpy().astype(_MOMENT)
     return found
 
 
@@ -169,10 +171,6 @@ def parse_number(text: str | None) -> float:
         return float(text)
     except ValueError:
         return math.nan
-
-
-def _is_digits(text: str | None) -> bool:
-    return not math.isnan(parse_number(text))
 
 
 def _cell(value: Any) -> float:

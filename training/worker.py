@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -155,7 +156,7 @@ def _serve(
         except MemoryError:
             held = f" of {max_memory / 2**30:.2g} GiB (max_memory)" if max_memory else ""
             connection.send(Failure(f"out of memory: needed more than the limit{held}"))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the libraries' own; all become a failed fit
             first = str(error).strip().splitlines() or [""]
             if max_memory and "bad alloc" in str(error).replace("_", " "):
                 connection.send(Failure("out of memory: needed more than max_memory"))
@@ -172,9 +173,7 @@ def _answer(request: Any, algorithm: Algorithm, problem: Problem, threads: int) 
     return finish(request, algorithm, problem, threads)
 
 
-def _fit_fold(
-    request: FitFold, algorithm: Algorithm, problem: Problem, threads: int
-) -> FoldResult:
+def _fit_fold(request: FitFold, algorithm: Algorithm, problem: Problem, threads: int) -> FoldResult:
     from training.fit import fit, predict
 
     start = time.perf_counter()
@@ -203,7 +202,5 @@ def fold_rows(problem: Problem, fold: int, limit: int | None) -> tuple[np.ndarra
 
 
 def _die_first_when_memory_ends() -> None:
-    try:
+    with suppress(OSError):  # not allowed: the kernel then chooses by size, likely us too
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_FIRST))
-    except OSError:
-        pass  # not Linux, or not allowed: the kernel then chooses by size, which is likely us too

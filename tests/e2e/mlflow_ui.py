@@ -1,5 +1,6 @@
 """The pages of MLflow's own UI as a person uses them: what to click, what to read."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -7,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from selenium.common.exceptions import (
     ElementClickInterceptedException,
+    ElementNotInteractableException,
     NoSuchElementException,
     StaleElementReferenceException,
 )
@@ -14,13 +16,21 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.services.chromium import resize
 
 _PATIENCE = 60.0
 _ROW_HEIGHT = 45  # of the compare page's table of metrics, which draws only what is in view
-_COLUMN_WIDTH = 200
+_COLUMN_WIDTH = 200  # at least
+
+_NOT_YET = (
+    NoSuchElementException,
+    StaleElementReferenceException,
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    LookupError,
+    ValueError,
+)
 
 Found = TypeVar("Found")
 
@@ -46,10 +56,16 @@ class MlflowUI:
             "localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');"
         )
 
-    def open_experiment(self, experiment_id: str, **query: str) -> None:
-        """Open an experiment's table of runs."""
-        self._open(f"experiments/{experiment_id}?{urlencode(query, quote_via=quote)}")
+    def open_experiment(self, link: str) -> None:
+        """Open an experiment by a link, what comes after `#/`, and wait for its runs."""
+        self._open(link)
         self._until(lambda: self._find("[role=row][row-id]"))
+
+    def open_charts(self, experiment_id: str, filter: str, order: str) -> None:
+        """Open the charts of an experiment's runs that match a filter, best first by `order`."""
+        query = {"compareRunsMode": "CHART", "searchFilter": filter, "orderByKey": order}
+        self._open(f"experiments/{experiment_id}/runs?{urlencode(query, quote_via=quote)}")
+        self._until(lambda: self._find(".js-plotly-plot"))
 
     def choose_model_training(self) -> None:
         """Choose the model-training side of the switch above the menu, for all pages to come."""
@@ -112,12 +128,12 @@ class MlflowUI:
         resize(self._page, _COLUMN_WIDTH * (runs + 3), 1_000)
         self.show_compared_metric(name)
 
-        def values() -> list[float]:
+        def values() -> list[float] | None:
             labels, body = self._all(".ReactVirtualized__Grid")
             top = _top(_only(labels.find_elements(By.LINK_TEXT, name)))
             row = body.find_elements(By.XPATH, f".//div[@role='rowgroup']/div[{_at('top', top)}]")
-            shown = {_left(cell): float(cell.text.replace(",", "")) for cell in row}
-            return [shown[column * _COLUMN_WIDTH] for column in range(runs)]
+            shown = sorted((_style(cell, "left"), cell.text) for cell in row)
+            return [float(text) for _, text in shown] if len(shown) == runs else None
 
         return self._until(values)
 
@@ -198,15 +214,19 @@ class MlflowUI:
 
     def _until(self, look: Callable[[], Found | None]) -> Found:
         """Ask again until there is an answer; pages are drawn in pieces and drawn again."""
-        ignored = (
-            NoSuchElementException,
-            StaleElementReferenceException,
-            ElementClickInterceptedException,
-            LookupError,
-        )
-        found = WebDriverWait(self._page, _PATIENCE, 0.2, ignored).until(lambda _: look())
-        assert found is not None
-        return found
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            reason: object = "no answer"
+            try:
+                found = look()
+                if found is not None:
+                    return found
+            except _NOT_YET as error:
+                reason = error
+            if time.monotonic() > deadline:
+                shown = self._find("body").text
+                raise AssertionError(f"{reason}\n{self._page.current_url} shows:\n{shown}")
+            time.sleep(0.2)
 
 
 def _only(found: Sequence[WebElement]) -> WebElement:
@@ -221,10 +241,6 @@ def _at(side: str, position: int) -> str:
 
 def _top(label: WebElement) -> int:
     return _style(label.find_element(By.XPATH, ".."), "top")
-
-
-def _left(cell: WebElement) -> int:
-    return _style(cell, "left")
 
 
 def _style(element: WebElement, side: str) -> int:

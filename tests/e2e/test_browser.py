@@ -37,7 +37,8 @@ def test_candidates_are_compared_in_the_model_training_view(
 
     with embedded_store_server(finished_training.folder) as server:
         ui = MlflowUI(browser, server.uri)
-        ui.open_experiment(experiment_id, workflowType="machine_learning")
+        # MLflow 3.17's UI does not look at the experiment's tag, but the link decides as well.
+        ui.open_experiment(f"experiments/{experiment_id}?workflowType=machine_learning")
         assert {"Runs", "Models", "Model registry"} <= set(ui.menu())
         assert "Prompts" not in ui.menu()
 
@@ -79,12 +80,7 @@ def _take_pictures(
     ui.show_compared_metric(metric)
     _save(ui, _IMAGES / "mlflow-compare.png")
     resize(browser, 1_600, 1_000)
-    ui.open_experiment(
-        experiment_id,
-        compareRunsMode="CHART",
-        searchFilter="tags.`sixfold.kind` = 'candidate'",
-        orderByKey=f"metrics.`{metric}`",
-    )
+    ui.open_charts(experiment_id, "tags.`sixfold.kind` = 'candidate'", f"metrics.`{metric}`")
     ui.find_charts(f"^({metric}|test_log_loss|test_accuracy|test_f1|fit_seconds|model_bytes)$", 6)
     _save(ui, _IMAGES / "mlflow-runs.png")
 

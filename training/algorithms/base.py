@@ -94,7 +94,7 @@ def calibrated(classifier: Any) -> Any:
 
 
 def standardised_target(regressor: Any) -> Any:
-    """Fit a regressor on a target of mean 0 and deviation 1, and predict in the target's own units."""
+    """Fit a regressor on a target of mean 0 and deviation 1; it predicts in the target's units."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.preprocessing import StandardScaler
 

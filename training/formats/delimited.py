@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from training.missing import Missing
 SEPARATORS = ",;\t|"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
+_FRACTION = re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
 _SAMPLE = 256 << 10
 _CELLS = 4_000_000  # read at a time: bounds what the parser holds beside the table
 
@@ -54,6 +56,9 @@ def _decode(
     text = sample.decode(encoding, errors="replace")
     separator, records = sniff(text, separators, whole)
     names, notes = unique_names(_header(records))
+    decimal = _decimal(records, separator)
+    if decimal == ",":
+        notes.append("numbers are read with a decimal comma")
 
     def parts(**how: Any) -> list[pd.DataFrame]:
         with unpacked(path) as stream, warnings.catch_warnings():
@@ -61,6 +66,7 @@ def _decode(
             warnings.simplefilter("error", pd.errors.ParserWarning)
             chosen: dict[str, Any] = {
                 "sep": separator,
+                "decimal": decimal,
                 "encoding": encoding,
                 "names": names,
                 "header": 0,
@@ -101,9 +107,11 @@ def sniff(text: str, separators: str, whole: bool) -> tuple[str, list[list[str]]
             records.pop()
         if not records:
             continue
-        widths = Counter(len(record) for record in records[1:] or records)
-        width, count = widths.most_common(1)[0]
-        score = count / max(len(records) - 1, 1) if width > 1 and len(records[0]) > 1 else 0.0
+        rows = records[1:] or records
+        width, count = Counter(len(record) for record in rows).most_common(1)[0]
+        # The header knows best: a text column may hold as many of another character in every row.
+        fits = width > 1 and len(records[0]) in (width, width - 1)
+        score = count / len(rows) if fits else 0.0
         if (score, width) > best[:2]:
             best = (score, width, separator, records)
     return best[2], best[3]
@@ -131,6 +139,16 @@ def _header(records: list[list[str]]) -> list[str]:
         trailing = not any(row[-1] for row in rows)
         return [*header, ""] if trailing else ["", *header]
     return header
+
+
+def _decimal(records: list[list[str]], separator: str) -> str:
+    """What stands before a number's fraction: a comma, where no field has a point there."""
+    if separator == ",":
+        return "."
+    fields = [field.strip() for record in records[1:] for field in record]
+    commas = sum(_FRACTION.fullmatch(field.replace(",", ".")) is not None for field in fields)
+    points = sum(_FRACTION.fullmatch(field) is not None for field in fields)
+    return "," if commas > points == 0 else "."
 
 
 def _joined(parts: Callable[..., list[pd.DataFrame]], names: list[str]) -> pd.DataFrame:

@@ -113,7 +113,8 @@ class PlotData:
         belongs to has no ranking.
         """
         rows = self.ranked_rows
-        y, scores = self.y[rows], self.prediction[rows]
+        every = len(rows) == len(self.y)
+        y, scores = (self.y, self.prediction) if every else (self.y[rows], self.prediction[rows])
         ranked = (
             (str(self.classes[code]), rank(scores[:, code], y == code))
             for code in self._ranked_codes

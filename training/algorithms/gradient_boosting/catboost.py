@@ -43,9 +43,7 @@ def _build(problem: Problem, params: Params, threads: int) -> Any:
 
 
 def _boost(model: Any, X: Any, y: Any, X_eval: Any, y_eval: Any, fit_params: Params) -> int:
-    model.fit(
-        X, y, eval_set=(X_eval, y_eval), early_stopping_rounds=PATIENCE, use_best_model=True
-    )
+    model.fit(X, y, eval_set=(X_eval, y_eval), early_stopping_rounds=PATIENCE, use_best_model=True)
     return int(model.tree_count_) or 1
 
 
