@@ -113,6 +113,9 @@ def finished(
         "fingerprint": schema.fingerprint,
         "run_id": recorder.run_id,
     }
+    done, folds = len(tuned.predictions), len(prepared.problem.folds)
+    if done < folds:
+        row["reason"] = f"validated on {done} of {folds} folds only: the budget ended"
     card = candidate_card(row, facts, result.params, prepared.warnings)
     run_id, model_uri = recorder.candidate(name, tuned, result, files, parts, card, began)
     row |= {"run_id": run_id, "model_uri": model_uri}

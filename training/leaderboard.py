@@ -2,6 +2,7 @@
 
 import csv
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,9 @@ def finished_row(name: str, metric: str, tuned: "Tuned", finished: "Finished") -
     )
 
 
-def order(rows: list[dict[str, Any]], metric: str, samples: dict[str, Any]) -> list[dict[str, Any]]:
+def order(
+    rows: list[dict[str, Any]], metric: str, samples: dict[str, Any], partial: Collection[str]
+) -> list[dict[str, Any]]:
     """Best first by cross-validation, and who cannot be told from the best on the test rows.
 
     Parameters
@@ -52,13 +55,17 @@ def order(rows: list[dict[str, Any]], metric: str, samples: dict[str, Any]) -> l
         The selection metric.
     samples : dict of candidate to ndarray
         Bootstrap samples of the test score (see `evaluate.bootstrap`).
+    partial : collection of str
+        Candidates that were not validated on all folds: their means are of other rows than the
+        others', so they come after them.
     """
     sign = -1.0 if METRICS[metric].greater_is_better else 1.0
 
-    def place(item: dict[str, Any]) -> tuple[int, float]:
+    def place(item: dict[str, Any]) -> tuple[int, bool, float]:
         mean = item["cv_mean"]
         known = mean is not None and math.isfinite(mean)
-        return _ORDER[item["status"]], sign * mean if known else math.inf
+        score = sign * mean if known else math.inf
+        return _ORDER[item["status"]], item["name"] in partial, score
 
     ordered = sorted(rows, key=place)
     best = samples.get(ordered[0]["name"]) if ordered else None

@@ -171,7 +171,10 @@ def conclude(
     """Put the leaderboard together, record it, register the winner."""
     task = prepared.problem
     samples = {o.row["name"]: o.finished.samples for o in outcomes if o.finished}
-    rows = leaderboard.order([o.row for o in outcomes] + skipped, task.metric, samples)
+    partial = {
+        o.row["name"] for o in outcomes if o.tuned and len(o.tuned.predictions) < len(task.folds)
+    }
+    rows = leaderboard.order([o.row for o in outcomes] + skipped, task.metric, samples, partial)
     board = leaderboard.plain(
         {
             "run_id": recorder.run_id,

@@ -58,8 +58,9 @@ def location() -> str:
     """The tracking URI, without credentials."""
     import mlflow
 
-    parts = urlsplit(mlflow.get_tracking_uri())
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    uri = mlflow.get_tracking_uri()
+    credentials, at, _ = urlsplit(uri).netloc.rpartition("@")
+    return uri.replace(credentials + at, "", 1)
 
 
 def open_in_training_view(client: "MlflowClient", experiment_id: str) -> None:

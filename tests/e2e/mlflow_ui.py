@@ -183,14 +183,23 @@ class MlflowUI:
         self._until(lambda: len(self._all(".ReactVirtualized__Grid")) == 2 or None)
 
     def _scroll_metrics(self, top: int) -> None:
-        # The names follow the values one scroll event late: end on a small one.
-        for position in (top + 1, top):
-            self._page.execute_async_script(
-                "const [grid, top, done] = arguments; grid.scrollTop = top;"
-                "requestAnimationFrame(() => requestAnimationFrame(done));",
-                self._all(".ReactVirtualized__Grid")[1],
-                position,
-            )
+        # The names follow the values one scroll event late: end on a step of one pixel.
+        self._page.execute_async_script(
+            """
+            const [grid, wanted, done] = arguments;
+            const top = Math.min(wanted, grid.scrollHeight - grid.clientHeight);
+            const frames = [top - 1, top, null, null];
+            const step = () => {
+              if (!frames.length) return done();
+              const next = frames.shift();
+              if (next !== null) grid.scrollTop = next;
+              setTimeout(step, 50);
+            };
+            step();
+            """,
+            self._all(".ReactVirtualized__Grid")[1],
+            top,
+        )
 
     def _drawn_axes(self) -> int:
         return len(self._all(".js-plotly-plot .y-axis"))

@@ -32,13 +32,11 @@ def to_frame(table: Any) -> tuple[pd.DataFrame, list[str]]:
     The index that pandas may have stored with it is a column like any other. The Arrow table's
     memory is given up column by column.
     """
+    import pyarrow as pa
+
     names, notes = unique_names(table.column_names)
-    table = table.rename_columns(names)
-    for position, column in enumerate(table.columns):
-        plain = _plain(column)
-        if plain is not column:
-            table = table.set_column(position, names[position], plain)
-    del column, plain
+    # No other name may hold the columns, or their memory would not be given up.
+    table = pa.Table.from_arrays([_plain(column) for column in table.columns], names=names)
     frame = table.to_pandas(split_blocks=True, self_destruct=True, ignore_metadata=True)
     return frame, notes
 

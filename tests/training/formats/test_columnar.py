@@ -55,9 +55,7 @@ def test_types_become_plain(tmp_path: Path) -> None:
 
 
 def test_nested_values_do_not_stop_the_reading(tmp_path: Path) -> None:
-    frame = _read(
-        tmp_path, {"list": [[1, 2], None], "struct": [{"a": 1}, {"a": 2}], "x": [1, 2]}
-    )
+    frame = _read(tmp_path, {"list": [[1, 2], None], "struct": [{"a": 1}, {"a": 2}], "x": [1, 2]})
     assert frame["x"].tolist() == [1, 2]
     assert list(frame["list"][0]) == [1, 2]
 

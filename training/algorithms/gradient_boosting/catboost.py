@@ -18,18 +18,22 @@ from training.algorithms.gradient_boosting import PATIENCE, iterations
 from training.preprocess import TRUSTED_TYPES, ordinal
 from training.problem import Problem
 
+#: CatBoost's time a tree is an order above the other engines'.
+_MOST = 1_000
+
 
 def _build(problem: Problem, params: Params, threads: int) -> Any:
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     shared = {
-        "iterations": iterations(params),
+        "iterations": min(_MOST, iterations(params)),
         "learning_rate": params["learning_rate"],
         "depth": params["depth"],
         "l2_leaf_reg": params["l2"],
         "random_strength": params["random_strength"],
         "thread_count": threads,
         "random_seed": problem.seed,
+        "boosting_type": "Plain",  # CatBoost's ordered default takes three times as long
         "verbose": False,
         "allow_writing_files": False,
     }
@@ -62,8 +66,8 @@ def _space(problem: Problem) -> Space:
 def _defaults(problem: Problem) -> list[Params]:
     shared = {"l2": 3.0, "random_strength": 1.0, **unweighted(problem)}
     return [
-        {"learning_rate": 0.1, "depth": 6, **shared},
-        {"learning_rate": 0.05, "depth": 4, **shared},
+        {"learning_rate": 0.1, "depth": 4, **shared},
+        {"learning_rate": 0.05, "depth": 6, **shared},
     ]
 
 
