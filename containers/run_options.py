@@ -120,7 +120,8 @@ def run_options(
     options += ["--init", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     options += ["--user", container_user()]
     addresses = [environment.get(name, "") for name in ADDRESSES] + arguments
-    if any(is_loopback(address) for address in addresses):
+    asked = {"--network", "--net"} & set(command)  # `mlflow run . -A network=…`
+    if not asked and any(is_loopback(address) for address in addresses):
         options += ["--network", "host"]
     for name in sorted(passed - {NOT_PASSED}):
         if environment[name]:

@@ -29,7 +29,8 @@ COPY requirements.lock containers/host-ca.cr[t] /build/
 RUN if [ -s /build/host-ca.crt ]; then export SSL_CERT_FILE=/build/host-ca.crt; fi \
     && python -m venv /opt/venv \
     && uv pip install --quiet --no-cache --python /opt/venv/bin/python --no-deps --require-hashes \
-        --compile-bytecode -r /build/requirements.lock \
+        -r /build/requirements.lock \
+    && { python -m compileall -qq -j 0 -x '/(tests|plotly|fontTools|pip|setuptools)/' /opt/venv/lib || true; } \
     && mkdir -m 1777 /opt/matplotlib \
     && MPLCONFIGDIR=/opt/matplotlib /opt/venv/bin/python -c "import matplotlib.font_manager" \
     # LightGBM needs the system's libgomp; scikit-learn's own copy serves, and makes one OpenMP of two.

@@ -55,11 +55,11 @@ def find_layout(texts: Sequence[str], counts: np.ndarray) -> tuple[str, bool] | 
     step = max(1, len(texts) // _SAMPLE)
     sample = [str(text) for text in texts[::step][:_SAMPLE]]
     shaped = [text for text in sample if len(text) < 50 and _SHAPE.match(text)]
-    if len(shaped) < 0.9 * len(sample):
+    if len(shaped) < len(sample) / 2:
         return None
     shares: dict[str, float] = {}
     for layout in (_ISO, *_LAYOUTS):
-        if _possible(shaped[:3], layout) and _strict(sample, layout).mean() > 0.8:
+        if _possible(shaped[:3], layout) and _strict(sample, layout).mean() > 0.4:
             shares[layout] = float(counts[_strict(texts, layout)].sum() / counts.sum())
             if layout == _ISO and shares[layout] >= ENOUGH:
                 break

@@ -57,7 +57,7 @@ def conform(frame: pd.DataFrame, schema: Schema) -> Any:
         Columns are missing, or there twice.
     """
     positions = _positions(frame, schema)
-    cells = frame.to_numpy() if len(frame) <= _FEW_ROWS else None
+    cells = _cells(frame) if len(frame) <= _FEW_ROWS else None
     missing = parse_missing(schema.na_values)
     if cells is not None and cells.dtype.kind in "fiu" and _all_numeric(schema):
         return finite(_without(cells[:, positions].astype(np.float64, order="C"), missing))
@@ -134,6 +134,12 @@ def decode_target(codes: np.ndarray, schema: Schema) -> np.ndarray:
     return labels[np.asarray(codes, np.int64)]
 
 
+def _cells(frame: pd.DataFrame) -> np.ndarray:
+    """All cells as one array of numbers, or of objects."""
+    cells = frame.to_numpy()
+    return cells if cells.dtype.kind in "fiuO" else frame.to_numpy(dtype=object)
+
+
 def _positions(frame: pd.DataFrame, schema: Schema) -> list[int]:
     names = _names(schema)
     columns = frame.columns
@@ -176,15 +182,15 @@ def _codes(values: Values, column: Column, missing: Missing) -> np.ndarray:
     codes, distinct = coded(values)
     table = np.full(len(distinct) + 1, np.nan)  # the last is for code -1
     for at, level in enumerate(distinct):
-        if level is not None and level not in missing.added:
+        if level is not None and not missing.marks(level):
             table[at] = column.codes.get(level, np.nan)
     return table[codes]
 
 
 def _texts(values: Values, missing: Missing) -> np.ndarray:
     texts = to_texts(values)
-    for marker in missing.added:
-        texts[texts == marker] = ""
+    if missing.added:
+        texts[[missing.marks(text) for text in texts]] = ""
     return texts
 
 
@@ -204,7 +210,7 @@ def _class_codes(values: pd.Series, schema: Schema) -> np.ndarray:
     codes, distinct = coded(values)
     table = np.full(len(distinct) + 1, -1, np.int64)
     for at, text in enumerate(distinct):
-        if text is not None and text not in missing.added:
+        if text is not None and not missing.marks(text):
             table[at] = known.get(_canonical(text, kind), -1)
     return table[codes]
 

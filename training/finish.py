@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LEARNING_SHARES = (0.1, 0.3)
 _IMPORTANCE_REPEATS = 3
-_IMPORTANCE_SECONDS = 2.0
+_IMPORTANCE_SECONDS = 1.0
 _IMPORTANCE_ROWS = 1_000
 
 
@@ -130,7 +130,7 @@ def permutation_importance(
 ) -> list[tuple[str, float, float]]:
     """How much worse the selection metric gets when a feature's test values are shuffled.
 
-    Breiman (2001), with as many of the test rows as two seconds of predictions allow.
+    Breiman (2001), with as many of the test rows as a second of predictions allows.
 
     Returns
     -------

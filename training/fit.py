@@ -59,11 +59,14 @@ def fit(
     present: np.ndarray | None = None
     y = np.asarray(problem.y)
     if problem.classification:
-        rows = _enough_of_each_class(y, rows, algorithm.rows_per_class)
+        kept = _enough_of_each_class(y, rows, algorithm.rows_per_class)
+        rows, too_few = (kept, False) if len(kept) else (rows, True)
         present = np.unique(y[rows])
         y = np.searchsorted(present, y)
-        if len(present) == 1:
-            return Fitted(_constant(problem, rows), present)
+        if too_few:
+            return Fitted(_constant(problem, rows, y), present)
+    if not (_varies(y[rows]) and _any_varies(problem.X, rows)):
+        return Fitted(_constant(problem, rows, y), present)
     pipeline = algorithm.build(problem, params, threads)
     with warnings.catch_warnings():
         # Convergence and rare-class warnings of single trials would bury what the user should read.
@@ -71,7 +74,7 @@ def fit(
         if algorithm.boost is None or "iterations" in params:
             extra = _fit_params(algorithm, problem, params, y[rows])
             steps = {f"model__{name}": value for name, value in extra.items()}
-            pipeline.fit(take(problem.X, rows), y[rows], **steps)
+            pipeline.fit(_filled(take(problem.X, rows)), y[rows], **steps)
             return Fitted(pipeline, present)
         iterations = _fit_early(algorithm, problem, params, pipeline, rows, y)
     return Fitted(pipeline, present, iterations)
@@ -88,6 +91,8 @@ def member_prediction(
     with warnings.catch_warnings():
         # LightGBM names the columns it was given as an array and then warns of missing names.
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        # A level that a fold has not seen, or that is new, is what the encoder is made for.
+        warnings.filterwarnings("ignore", message="Found unknown categories in columns")
         if present is None:
             return np.asarray(pipeline.predict(X), dtype=np.float64).ravel()
         seen = np.asarray(pipeline.predict_proba(X), dtype=np.float64)
@@ -107,10 +112,12 @@ def _fit_early(
     y: np.ndarray,
 ) -> int:
     kept, held = _hold_out(problem, rows, y)
-    if problem.classification and len(np.unique(y[kept])) < len(np.unique(y[rows])):
+    if not _stands_for(y[kept], y[rows], problem):
+        kept, held = _any_tenth(problem, rows, y)
+    if not _stands_for(y[kept], y[rows], problem):
         kept, held = rows, rows[: max(1, len(rows) // 10)]
     preprocess, model = pipeline[:-1], pipeline[-1]
-    X = preprocess.fit_transform(take(problem.X, kept), y[kept])
+    X = preprocess.fit_transform(_filled(take(problem.X, kept)), y[kept])
     X_held = preprocess.transform(take(problem.X, held))
     assert algorithm.boost is not None
     extra = _fit_params(algorithm, problem, params, y[kept])
@@ -119,15 +126,24 @@ def _fit_early(
 
 def _hold_out(problem: Problem, rows: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Split rows for early stopping: the last in time, whole groups, or a stratified tenth."""
-    size = max(1, int(len(rows) * EARLY_STOPPING_SHARE))
-    rng = np.random.default_rng(problem.seed)
     if problem.forward:
+        size = max(1, int(len(rows) * EARLY_STOPPING_SHARE))
         return rows[:-size], rows[-size:]
     if problem.groups is not None:
+        rng = np.random.default_rng(problem.seed)
         groups = np.asarray(problem.groups)[rows]
-        order = rng.permutation(np.unique(groups))
-        held = np.isin(groups, order[: max(1, int(len(order) * EARLY_STOPPING_SHARE))])
+        names, sizes = np.unique(groups, return_counts=True)
+        # One that has most of the rows is to be learnt from.
+        order = rng.permutation(names[sizes <= len(rows) / 2])
+        held = np.isin(groups, order[: max(1, int(len(names) * EARLY_STOPPING_SHARE))])
         return rows[~held], rows[held]
+    return _any_tenth(problem, rows, y)
+
+
+def _any_tenth(problem: Problem, rows: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hold a tenth of the rows out, of each class where there are classes."""
+    size = max(1, int(len(rows) * EARLY_STOPPING_SHARE))
+    rng = np.random.default_rng(problem.seed)
     if not problem.classification:
         shuffled = rng.permutation(rows)
         return np.sort(shuffled[size:]), np.sort(shuffled[:size])
@@ -142,21 +158,63 @@ def _hold_out(problem: Problem, rows: np.ndarray, y: np.ndarray) -> tuple[np.nda
     return np.sort(by_class[~held]), np.sort(by_class[held])
 
 
+def _stands_for(kept: np.ndarray, y: np.ndarray, problem: Problem) -> bool:
+    """Whether some of the rows can be learnt from as well as all: no class lost, not constant."""
+    if problem.classification:
+        return len(np.unique(kept)) == len(np.unique(y))
+    return _varies(kept)
+
+
 def _enough_of_each_class(y: np.ndarray, rows: np.ndarray, least: int) -> np.ndarray:
     if least <= 1:
         return rows
     rare = np.flatnonzero(np.bincount(y[rows]) < least)
-    kept = rows[~np.isin(y[rows], rare)]
-    return kept if len(kept) else rows
+    return rows[~np.isin(y[rows], rare)]
 
 
-def _constant(problem: Problem, rows: np.ndarray) -> Any:
-    from sklearn.dummy import DummyClassifier
+def _constant(problem: Problem, rows: np.ndarray, y: np.ndarray) -> Any:
+    """What there is to predict where nothing can be learnt: class frequencies, or the mean."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
 
     from training.algorithms.base import pipeline
 
-    model = DummyClassifier(strategy="prior")
-    return pipeline("passthrough", model).fit(take(problem.X, rows), np.zeros(len(rows), int))
+    model = DummyClassifier(strategy="prior") if problem.classification else DummyRegressor()
+    return pipeline("passthrough", model).fit(take(problem.X, rows), y[rows])
+
+
+def _varies(values: np.ndarray) -> bool:
+    return len(values) > 0 and bool((values != values[0]).any())
+
+
+def _any_varies(X: Any, rows: np.ndarray) -> bool:
+    """Whether any feature has two values in these rows; usually the first one has."""
+    for column in range(X.shape[1]):
+        values = np.asarray(X.iloc[rows, column] if hasattr(X, "iloc") else X[rows, column])
+        if values.dtype == object:
+            if _varies(values):
+                return True
+            continue
+        gaps = np.isnan(values)
+        if _varies(gaps) or (not gaps.all() and _varies(values[~gaps])):
+            return True
+    return False
+
+
+def _filled(X: Any) -> Any:
+    """Put 0 where a feature has no value in any row: scikit-learn's histograms fail on none.
+
+    Parameters
+    ----------
+    X : ndarray or DataFrame
+        A copy of some rows; is changed.
+    """
+    if not hasattr(X, "iloc"):
+        X[:, np.isnan(X).all(axis=0)] = 0.0
+        return X
+    for place, dtype in enumerate(X.dtypes):
+        if dtype != object and X.iloc[:, place].isna().all():
+            X.isetitem(place, 0.0)
+    return X
 
 
 def _fit_params(

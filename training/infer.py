@@ -15,7 +15,6 @@ from training.override import Override, parse_override
 from training.schema import Column, Schema
 from training.table import Table
 from training.target import infer_target
-from training.values import to_numbers
 
 GROUPS = "groups the rows of the split"
 ORDERS = "orders the rows in time: its values do not come again"
@@ -99,7 +98,7 @@ def infer_schema(
             f"expected at least one column to learn from beside the target, got none ({reasons}); "
             f"give a table with more columns"
         )
-    return schema, [*notes, *_said_of_dropped(columns)]
+    return schema, [*notes, *_said_of(columns)]
 
 
 def _roles(
@@ -141,11 +140,9 @@ def _column(
     if name in said.kinds:
         return column_as(name, labelled, said.kinds[name])
     column, notes = column_of(name, labelled)
-    if column.kind == "numeric" and labelled is not values:
-        # Without the rows that have no target, a row number has holes.
-        numbers = to_numbers(values)
-        if numbers_rows(name, numbers[~np.isnan(numbers)]):
-            column = replace(column, kind="dropped", why=ROW_ID)
+    # Without the rows that have no target, a row number has holes.
+    if column.kind == "numeric" and labelled is not values and numbers_rows(name, values):
+        column = replace(column, kind="dropped", why=ROW_ID)
     return column, notes
 
 
@@ -195,14 +192,16 @@ def _check_time(columns: Iterable[Column], values: pd.Series) -> None:
         )
 
 
-def _said_of_dropped(columns: Iterable[Column]) -> list[str]:
-    by_reason: dict[str, list[str]] = {}
+def _said_of(columns: Iterable[Column]) -> list[str]:
+    """One sentence for each reason to drop columns or to read them as something else."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
     for column in columns:
-        if column.kind == "dropped":
-            by_reason.setdefault(column.why, []).append(repr(column.name))
+        if column.why:
+            done = "dropped" if column.kind == "dropped" else "kept"
+            by_reason.setdefault((done, column.why), []).append(repr(column.name))
     return [
-        f"dropped {', '.join(names[:5])}{f' and {len(names) - 5} more' if names[5:] else ''}: {why}"
-        for why, names in by_reason.items()
+        f"{done} {', '.join(names[:5])}{f' and {len(names) - 5} more' if names[5:] else ''}: {why}"
+        for (done, why), names in by_reason.items()
     ]
 
 

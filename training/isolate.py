@@ -132,7 +132,7 @@ def train_isolated(
                     name = waiting.pop(0)
                     active[name] = _launch(name, request, budget, limits, share, recorder, file)
                 for name, run in list(active.items()):
-                    if RunStatus.is_terminated(run.get_status()):
+                    if RunStatus.is_terminated(RunStatus.from_string(run.get_status())):
                         del active[name]
                         reason = _reason(name, run.run_id, deaths, limits)
                         yield read_outcome(name, run.run_id, reason, prepared, folder / name)

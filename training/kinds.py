@@ -123,12 +123,12 @@ def stored_as(values: pd.Series) -> str:
     return "boolean" if held == "boolean" else "text"
 
 
-def numbers_rows(name: str, numbers: np.ndarray) -> bool:
+def numbers_rows(name: str, values: pd.Series) -> bool:
     """Whether whole numbers differ in every row and are a gapless range, or named like an id."""
-    if not len(numbers):
-        return False
-    gapless = len(numbers) >= 10 and np.ptp(numbers) + 1 == len(numbers)
-    if not (gapless or _named_like_an_id(name)):
+    numbers = values.dropna().to_numpy() if values.dtype.kind in "iu" else to_numbers(values)
+    numbers = numbers[~np.isnan(numbers)]
+    gapless = len(numbers) >= 10 and int(numbers.max()) - int(numbers.min()) + 1 == len(numbers)
+    if not (len(numbers) and (gapless or _named_like_an_id(name))):
         return False
     return bool((numbers == np.floor(numbers)).all()) and len(np.unique(numbers)) == len(numbers)
 
@@ -136,7 +136,7 @@ def numbers_rows(name: str, numbers: np.ndarray) -> bool:
 def looks_numeric(texts: Sequence[str], counts: np.ndarray) -> bool:
     """Whether distinct texts are numbers but for a few, and too many to be the codes of categories.
 
-    Leading zeros tell a code: 01234 is none.
+    Leading zeros tell a code (01234), and so do more digits than a float64 can hold.
     """
     sample = texts[:: max(1, len(texts) // 100)]
     if len(texts) <= FEW or sum(np.isnan(parse_number(text)) for text in sample) > len(sample) / 2:
@@ -144,8 +144,11 @@ def looks_numeric(texts: Sequence[str], counts: np.ndarray) -> bool:
     numbers = np.array([parse_number(text) for text in texts])
     if counts[~np.isnan(numbers)].sum() < _MOST * counts.sum() or np.isnan(numbers).sum() > FEW:
         return False
-    codes = sum(len(text) > 1 and text[0] == "0" and text.isdigit() for text in texts)
-    return codes == 0
+    return not any(map(_is_code, texts))
+
+
+def _is_code(text: str) -> bool:
+    return text.isdigit() and (len(text) > 15 or (len(text) > 1 and text[0] == "0"))
 
 
 def distinct_texts(values: pd.Series) -> tuple[list[str], np.ndarray]:
@@ -175,10 +178,9 @@ def _number(column: Column, values: pd.Series) -> tuple[Column, list[str]]:
         notes.append(f"{infinite:,} infinite values in {column.name!r} count as missing")
     if gaps.all():
         return replace(column, why=NO_VALUE), notes
-    low, high = np.nanmin(numbers), np.nanmax(numbers)
-    if low == high and not column.missing:
+    if not column.missing and (values == values.iloc[0]).all():
         return replace(column, why=ONE_VALUE), notes
-    if numbers_rows(column.name, numbers[~gaps]):
+    if numbers_rows(column.name, values):
         return replace(column, why=ROW_ID), notes
     why = "" if pd.api.types.is_numeric_dtype(values.dtype) else "read as numbers"
     return replace(column, kind="numeric", why=why), notes

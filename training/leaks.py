@@ -40,11 +40,14 @@ def _telling_features(X: Any, y: np.ndarray, schema: Schema, train: np.ndarray) 
     if len(train) < _ENOUGH:
         return []
     rows = np.random.default_rng(0).permutation(train)[:_ROWS]
+    known = y[rows]
+    if schema.task == "regression":
+        known = known.argsort().argsort()  # ranks: a few large values would hide all others
     telling = [
         feature.name
         for position, feature in enumerate(schema.features)
         if feature.kind != "text"
-        and _foretold(_column(X, position, rows), y[rows], schema.task) >= _PERFECT
+        and _foretold(_column(X, position, rows), known, schema.task) >= _PERFECT
     ]
     return [
         f"{name!r} alone predicts {schema.target.name!r} almost perfectly: if it is not known when "

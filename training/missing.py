@@ -33,6 +33,10 @@ class Missing:
     numbers: tuple[float, ...]
     markers: frozenset[str]
 
+    def marks(self, text: str) -> bool:
+        """Whether a text is an added marker; spaces around it do not count."""
+        return text.strip() in self.added
+
 
 @lru_cache(maxsize=64)
 def parse_missing(na_values: str) -> Missing:

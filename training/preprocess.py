@@ -4,22 +4,21 @@ Rows come from `features.conform`: numbers, dates' parts and booleans as float64
 codes with NaN for missing, text as strings. What is fitted here is fitted inside each fold.
 """
 
+import re
 from typing import Any
+
+import numpy as np
 
 from training.problem import Problem
 
-#: Types of these parts that skops does not trust by itself; reviewed, none runs code of its own.
-TRUSTED_TYPES = (
-    "numpy.dtype",
-    "sklearn.compose._column_transformer._RemainderColsList",
-    "sklearn.feature_extraction.text.TfidfVectorizer",
-    "sklearn.feature_extraction.text.TfidfTransformer",
-    "sklearn.preprocessing._target_encoder.TargetEncoder",
-)
+#: Types in `scaled` that skops does not trust by itself; `ordinal` has none.
+SCALED_TYPES = ("numpy.dtype",)
 
 _TEXT_COMPONENTS = 32
 _VOCABULARY = 20_000
 _WORD = r"(?u)\b\w+\b"
+_MARK = r"(?u)\S"  # where a column has no words
+_ENCODER_PARTS = 5
 
 
 def scaled(problem: Problem) -> Any:
@@ -97,10 +96,18 @@ def _min_frequency(problem: Problem) -> int | None:
 
 
 def _target_encoder(problem: Problem) -> Any:
+    from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.preprocessing import TargetEncoder
 
-    target_type = {"regression": "continuous"}.get(problem.task, problem.task)
-    return TargetEncoder(target_type=target_type, random_state=problem.seed)
+    # Not the task: a fit on few rows may see two classes of three, which 'multiclass' fails on.
+    target_type = "auto" if problem.classification else "continuous"
+    # Stratified parts need a class of as many rows as there are parts, in every fold.
+    most = np.bincount(problem.y).max() if problem.classification else 0
+    parts = StratifiedKFold if most >= 4 * _ENCODER_PARTS else KFold
+    return TargetEncoder(
+        target_type=target_type,
+        cv=parts(_ENCODER_PARTS, shuffle=True, random_state=problem.seed),
+    )
 
 
 def _texts(problem: Problem) -> list[tuple[str, Any, int]]:
@@ -108,24 +115,28 @@ def _texts(problem: Problem) -> list[tuple[str, Any, int]]:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
 
-    return [
-        (
-            f"text_{position}",
-            make_pipeline(
-                TfidfVectorizer(max_features=_VOCABULARY, sublinear_tf=True, token_pattern=_WORD),
-                TruncatedSVD(_components(problem, position), random_state=problem.seed),
-            ),
-            position,
+    parts = []
+    for position in problem.positions("text"):
+        token = _WORD
+        found = _tokens(problem, position, token)
+        if not found:
+            token = _MARK
+            found = _tokens(problem, position, token)
+        # SVD refuses more components than the vocabulary holds, and a fold's is smaller.
+        components = max(1, min(_TEXT_COMPONENTS, len(found) // 8))
+        steps = make_pipeline(
+            TfidfVectorizer(max_features=_VOCABULARY, sublinear_tf=True, token_pattern=token),
+            TruncatedSVD(components, random_state=problem.seed),
         )
-        for position in problem.positions("text")
-    ]
+        parts.append((f"text_{position}", steps, position))
+    return parts
 
 
-def _components(problem: Problem, position: int) -> int:
-    # SVD refuses more components than the vocabulary holds, and a fold's is smaller.
-    words: set[str] = set()
+def _tokens(problem: Problem, position: int, pattern: str) -> set[str]:
+    """Tokens of a text feature, as many as it takes to know that there are enough."""
+    tokens: set[str] = set()
     for text in problem.X.iloc[:2_000, position]:
-        words.update(text.lower().split())
-        if len(words) >= 8 * _TEXT_COMPONENTS:
+        tokens.update(re.findall(pattern, text.lower()))
+        if len(tokens) >= 8 * _TEXT_COMPONENTS:
             break
-    return max(1, min(_TEXT_COMPONENTS, len(words) // 8))
+    return tokens

@@ -37,7 +37,7 @@ def read_outcome(name: str, run_id: str, reason: str, prepared: Prepared, folder
     models = run.outputs.model_outputs if run.outputs else []
     if run.info.status == "FINISHED" and models:
         if run.data.tags.get("table") == prepared.subject.schema.fingerprint:
-            return _finished(name, run, f"models:/{models[0].model_id}", prepared, folder)
+            return _finished(name, run, models[0].model_id, prepared, folder)
         reason = "its container read another table: the source has changed since it was read here"
     said = run.data.tags.get("reason") or reason or "its run has no model"
     end_run(run_id, "FAILED", said, name)
@@ -55,15 +55,16 @@ def end_run(run_id: str, status: str, reason: str, candidate: str = "") -> None:
     client.set_terminated(run_id, status)
 
 
-def _finished(name: str, run: "Run", model_uri: str, prepared: Prepared, folder: Path) -> Outcome:
+def _finished(name: str, run: "Run", model_id: str, prepared: Prepared, folder: Path) -> Outcome:
     import mlflow
 
+    location = mlflow.MlflowClient().get_logged_model(model_id).artifact_location
     metrics, task = run.data.metrics, prepared.problem
     path = mlflow.artifacts.download_artifacts(
         artifact_uri=f"{run.info.artifact_uri}/predictions.parquet", dst_path=_made(folder)
     )
     model = mlflow.artifacts.download_artifacts(
-        artifact_uri=f"{model_uri}/data/model", dst_path=_made(folder / "model")
+        artifact_uri=f"{location}/data/model", dst_path=_made(folder / "model")
     )
     member = json.loads(Path(model, "members.json").read_text())[0]
     pipeline = Path(model, member["file"])
@@ -91,7 +92,7 @@ def _finished(name: str, run: "Run", model_uri: str, prepared: Prepared, folder:
         model_bytes=int(metrics["model_bytes"]),
     )
     row = leaderboard.finished_row(name, task.metric, tuned, finished)
-    row |= {"run_id": run.info.run_id, "model_uri": model_uri}
+    row |= {"run_id": run.info.run_id, "model_uri": f"models:/{model_id}"}
     return Outcome(row, tuned, finished, pipeline)
 
 

@@ -62,9 +62,7 @@ def train(
     threads = max(1, cpus() // slots)
     worker.prepare(threads)  # imports in a process of its own, while this one imports and reads
     progress.stage(f"reading {request.data}")
-    table = read_table(request.data, request.na_values)
-    prepared = prepare(request, table)
-    del table  # from here on the rows live in the problem's files
+    prepared = prepare(request, read_table(request.data, request.na_values))
     tell(prepared, progress)
     candidates, skipped = applicable(candidates, prepared.problem.task)
     tracking.check_server()

@@ -87,10 +87,13 @@ def make_split(
     kind = "shuffled" if schema.task == "regression" else "stratified"
     in_test = _stratified_test(classes, test_size, rng)
     train = np.flatnonzero(~in_test)
-    number = min(folds, len(train))
-    return Split(
-        train, np.flatnonzero(in_test), _folds(_round_robin(classes[train], number, rng)), kind
-    )
+    parts = _folds(_round_robin(classes[train], min(folds, len(train)), rng))
+    if not parts or not in_test.any():
+        raise UserError(
+            f"expected more rows to test and to validate, got {len(y)} rows for "
+            f"test_size={test_size} and {classes.max() + 1} classes; give a larger table"
+        )
+    return Split(train, np.flatnonzero(in_test), parts, kind)
 
 
 def _stratified_test(classes: np.ndarray, test_size: float, rng: np.random.Generator) -> np.ndarray:

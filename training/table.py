@@ -106,9 +106,9 @@ def _without(frame: pd.DataFrame, missing: Missing) -> pd.DataFrame:
         if pd.api.types.is_numeric_dtype(values.dtype):
             marked = values.isin(missing.numbers)
         elif values.dtype == object:  # may hold lists, which isin cannot hash
-            marked = values.map(lambda item: isinstance(item, str) and item in missing.added)
+            marked = values.map(lambda item: isinstance(item, str) and missing.marks(item))
         else:
-            marked = values.isin(missing.added)
+            marked = values.astype("str").str.strip().isin(missing.added)
         if marked.any():
             changed[name] = values.mask(marked.astype(bool))
     return frame.assign(**changed) if changed else frame

@@ -6,6 +6,7 @@ or, where rows are few, an array of its cells, which spares pandas' cost a colum
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
@@ -24,6 +25,9 @@ _ISO = "ISO8601"
 _DAY = 86_400e6  # microseconds
 _MOMENT = np.dtype("datetime64[us]")
 
+#: Sign, currency, digits in groups of three by commas or not, fraction, currency or per cent.
+_DRESSED = re.compile(r"([+-]?) ?[$€£¥]? ?(\d{1,3}(?:,\d{3})+|\d+)(\.\d*)? ?[$€£¥%]?", re.ASCII)
+
 Values: TypeAlias = Any  # a Series, or an ndarray of cells
 
 
@@ -35,7 +39,9 @@ def label(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | np.integer):
         return str(int(value))
-    if isinstance(value, float | np.floating | Decimal):
+    if isinstance(value, Decimal):
+        value = math.nan if value.is_nan() else float(value)  # float() refuses a signalling NaN
+    if isinstance(value, float | np.floating):
         number = float(value)
         if math.isnan(number):
             return None
@@ -47,7 +53,7 @@ def label(value: Any) -> str | None:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):
-        return label(value.total_seconds())
+        return label((value // timedelta(microseconds=1)) / 1e6)
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return None
@@ -164,17 +170,24 @@ def moment_part(moments: np.ndarray, part: str) -> np.ndarray:
 
 
 def parse_number(text: str | None) -> float:
-    """A text as a number, NaN if it is none; Python's 1_000 is none."""
+    """A text as a number, NaN if it is none: 12, -1.5e3, 1,234.50, $12.50 and 45% are (as 45)."""
     if text is None or "_" in text:
         return math.nan
     try:
         return float(text)
     except ValueError:
-        return math.nan
+        dressed = _DRESSED.fullmatch(text.strip())
+        return float("".join(dressed.groups("")).replace(",", "")) if dressed else math.nan
+
+
+def _as_number(text: str | None) -> float:
+    if text in ("true", "false"):  # where a boolean comes for a number, it is 1 or 0
+        return float(text == "true")
+    return parse_number(text)
 
 
 def _cell(value: Any) -> float:
-    number = float(value) if isinstance(value, float) else parse_number(label(value))
+    number = float(value) if isinstance(value, float) else _as_number(label(value))
     return number if abs(number) <= LARGEST else math.nan
 
 
@@ -187,10 +200,11 @@ def _numbers(values: Values) -> np.ndarray:
             return values.to_numpy(np.float64)
         return values.to_numpy(np.float64, na_value=np.nan)
     if pd.api.types.is_timedelta64_dtype(dtype):
-        return values.dt.total_seconds().to_numpy(np.float64)
+        spans = values.to_numpy().astype("timedelta64[us]")
+        return np.where(np.isnat(spans), np.nan, spans.astype(np.int64) / 1e6)
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return np.full(len(values), np.nan)
-    return _by_text(values, parse_number)
+    return _by_text(values, _as_number)
 
 
 def _truth(text: str | None) -> float:

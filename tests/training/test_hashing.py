@@ -9,9 +9,16 @@ from hypothesis import strategies as st
 from training.hashing import column_hashes, fingerprint, row_hashes
 
 _ANY = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=2),
-    st.lists(st.integers(), max_size=2), st.dates(), st.timedeltas(),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=3),
+    st.binary(max_size=2),
+    st.lists(st.integers(), max_size=2),
+    st.dates(),
+    st.timedeltas(),
+)
 
 
 @given(st.lists(_ANY, min_size=1, max_size=20))
@@ -57,9 +64,13 @@ def test_one_changed_cell_changes_the_fingerprint_and_its_row_only(
 def test_names_types_and_orders_change_the_fingerprint() -> None:
     frame = _frame()
     changed = [
-        frame.rename(columns={"i": "j"}), frame[["f", "i", "t", "b", "d", "c"]], frame.iloc[::-1],
-        frame.astype({"i": "float64"}), frame.iloc[:2], frame.drop(columns="c"),
-    ]  # fmt: skip
+        frame.rename(columns={"i": "j"}),
+        frame[["f", "i", "t", "b", "d", "c"]],
+        frame.iloc[::-1],
+        frame.astype({"i": "float64"}),
+        frame.iloc[:2],
+        frame.drop(columns="c"),
+    ]
     assert len({fingerprint(other) for other in [frame, *changed]}) == len(changed) + 1
 
 

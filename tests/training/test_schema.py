@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from training.schema import KINDS, PARTS, TARGET_KINDS, TASKS, Column, Schema, SchemaError, Target
 
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-_LABELS = st.one_of(
+_LABELS: st.SearchStrategy[Any] = st.one_of(
     st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, unique=True),
     st.lists(st.integers(), min_size=2, unique=True),
     st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, unique=True),

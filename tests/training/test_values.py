@@ -45,13 +45,30 @@ def test_numbers_are_finite_or_missing(cells: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ("x ", "x "), (3, "3"), (3.0, "3"), (-0.0, "0"), (0.1, "0.1"), (np.int8(3), "3"),
-        (np.float32(0.5), "0.5"), (True, "true"), (np.False_, "false"), (None, None),
-        (float("nan"), None), (float("inf"), "inf"), (pd.NA, None), (pd.NaT, None), ([1], None), ({}, None),
-        (Decimal("1.50"), "1.5"), (date(2020, 1, 2), "2020-01-02"), (b"\xff", "�"), (1e300, "1e+300"),
-        (timedelta(hours=1), "3600"), (datetime(2020, 1, 2, tzinfo=UTC), "2020-01-02T00:00:00+00:00"),
+        ("x ", "x "),
+        (3, "3"),
+        (3.0, "3"),
+        (-0.0, "0"),
+        (0.1, "0.1"),
+        (np.int8(3), "3"),
+        (np.float32(0.5), "0.5"),
+        (True, "true"),
+        (np.False_, "false"),
+        (None, None),
+        (float("nan"), None),
+        (float("inf"), "inf"),
+        (pd.NA, None),
+        (pd.NaT, None),
+        ([1], None),
+        ({}, None),
+        (Decimal("1.50"), "1.5"),
+        (date(2020, 1, 2), "2020-01-02"),
+        (b"\xff", "�"),
+        (1e300, "1e+300"),
+        (timedelta(hours=1), "3600"),
+        (datetime(2020, 1, 2, tzinfo=UTC), "2020-01-02T00:00:00+00:00"),
     ],
-)  # fmt: skip
+)
 def test_the_text_of_a_value(value: Any, text: str | None) -> None:
     assert label(value) == text
 
@@ -59,14 +76,22 @@ def test_the_text_of_a_value(value: Any, text: str | None) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        pd.Series([1, 2, None]), pd.Series([1, 2, None], dtype="Int64"), pd.Series(["1", " 2 ", "x"]),
-        pd.Series([1.0, 2.0, np.inf]), pd.Series([1.0, 2.0, -4e38]), pd.Series(["1", "2", None], dtype=object),
-        pd.Series([1, 2, None], dtype="category"), pd.Series(["1", "2", None], dtype="category"),
-        pd.Series([Decimal(1), Decimal(2), None]), pd.Series([1, "2.0", [3]]),
-        pd.Series([1, 2, None], dtype="int64[pyarrow]"), pd.to_timedelta(pd.Series([1, 2, None]), "s"),
-        pd.Series(["1", "2", "1_0"]), pd.Series([1, 2, np.nan], dtype="float32"),
+        pd.Series([1, 2, None]),
+        pd.Series([1, 2, None], dtype="Int64"),
+        pd.Series(["1", " 2 ", "x"]),
+        pd.Series([1.0, 2.0, np.inf]),
+        pd.Series([1.0, 2.0, -4e38]),
+        pd.Series(["1", "2", None], dtype=object),
+        pd.Series([1, 2, None], dtype="category"),
+        pd.Series(["1", "2", None], dtype="category"),
+        pd.Series([Decimal(1), Decimal(2), None]),
+        pd.Series([1, "2.0", [3]]),
+        pd.Series([1, 2, None], dtype="int64[pyarrow]"),
+        pd.to_timedelta(pd.Series([1, 2, None]), "s"),
+        pd.Series(["1", "2", "1_0"]),
+        pd.Series([1, 2, np.nan], dtype="float32"),
     ],
-)  # fmt: skip
+)
 def test_numbers_however_they_are_stored(values: pd.Series) -> None:
     np.testing.assert_array_equal(to_numbers(values), [1, 2, np.nan])
 
@@ -74,12 +99,16 @@ def test_numbers_however_they_are_stored(values: pd.Series) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        pd.Series([True, False, None]), pd.Series([True, False, None], dtype="boolean"),
-        pd.Series(["true", "FALSE ", "maybe"]), pd.Series([1, 0, 2]), pd.Series([1.0, 0.0, np.nan]),
-        pd.Series(["Yes", "n", ""]), pd.Series([True, "0", []]),
+        pd.Series([True, False, None]),
+        pd.Series([True, False, None], dtype="boolean"),
+        pd.Series(["true", "FALSE ", "maybe"]),
+        pd.Series([1, 0, 2]),
+        pd.Series([1.0, 0.0, np.nan]),
+        pd.Series(["Yes", "n", ""]),
+        pd.Series([True, "0", []]),
         pd.Series([True, False, None], dtype="category"),
     ],
-)  # fmt: skip
+)
 def test_truths_however_they_are_stored(values: pd.Series) -> None:
     np.testing.assert_array_equal(to_booleans(values), [1, 0, np.nan])
 
@@ -90,16 +119,18 @@ _NOON = datetime(2020, 1, 2, 12)
 @pytest.mark.parametrize(
     ("values", "layout"),
     [
-        (pd.Series([_NOON, None]), ""), (pd.Series([_NOON, None]).astype("datetime64[s]"), ""),
+        (pd.Series([_NOON, None]), ""),
+        (pd.Series([_NOON, None]).astype("datetime64[s]"), ""),
         (pd.Series([_NOON, None]).dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"), ""),
-        (pd.Series(["2020-01-02 12:00", "12"]), ""), (pd.Series(["2020-01-02T14:00+02:00", "no"]), ""),
+        (pd.Series(["2020-01-02 12:00", "12"]), ""),
+        (pd.Series(["2020-01-02T14:00+02:00", "no"]), ""),
         (pd.Series(["02/01/2020 12:00", "x"]), "%d/%m/%Y %H:%M"),
         (pd.Series(["2020-01-02 12:00", None]), "%d/%m/%Y %H:%M"),
         (pd.Series([_NOON.replace(tzinfo=UTC), "never"], dtype=object), ""),
         (pd.Series([np.datetime64("2020-01-02T12:00"), 20200102], dtype=object), ""),
         (pd.Series(["2020-01-02T12:00:00Z", None], dtype="category"), ""),
     ],
-)  # fmt: skip
+)
 def test_moments_however_they_are_stored(values: pd.Series, layout: str) -> None:
     moments = to_moments(values, layout)
     assert moments[0] == np.datetime64("2020-01-02T12:00")
@@ -131,3 +162,26 @@ def test_a_part_that_there_is_not() -> None:
 def test_true_and_one_are_not_the_same_text() -> None:
     codes, distinct = coded(pd.Series([True, 1, 1.0, "1"], dtype=object))
     assert [distinct[code] for code in codes] == ["true", "1", "1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("$12.50", 12.5),
+        ("-€ 3", -3.0),
+        ("1,234,567.5", 1234567.5),
+        ("45 %", 45.0),
+        (" 7£ ", 7.0),
+        ("1e3", 1000.0),
+        ("1,23", None),
+        ("1,2345", None),
+        ("12 apples", None),
+        ("$", None),
+        ("%", None),
+        ("$$5", None),
+        ("٣", 3.0),
+        ("1_0", None),
+    ],
+)
+def test_numbers_as_people_write_them(text: str, number: float | None) -> None:
+    np.testing.assert_equal(to_numbers(pd.Series([text])), [np.nan if number is None else number])

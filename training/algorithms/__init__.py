@@ -45,11 +45,9 @@ def select(text: str) -> list[str]:
     wanted = [item.strip().lower() for item in text.split(",") if item.strip()]
     if not wanted:
         raise UserError("expected algorithms to name at least one, got none; use algorithms=all")
-    if wanted == ["all"]:
-        return list(TABLE)
     chosen: set[str] = set()
     for item in wanted:
-        chosen.update(_matching(item))
+        chosen.update(TABLE if item == "all" else _matching(item))
     return [name for name in TABLE if name in chosen]
 
 

@@ -11,7 +11,7 @@ from training.algorithms.base import (
     unweighted,
     weight,
 )
-from training.preprocess import TRUSTED_TYPES, ordinal
+from training.preprocess import ordinal
 from training.problem import Problem
 
 
@@ -59,5 +59,5 @@ ALGORITHM = Algorithm(
     build=_build,
     space=_space,
     defaults=_defaults,
-    trusted_types=(*TRUSTED_TYPES, "sklearn.tree._tree.Tree"),
+    trusted_types=("sklearn.tree._tree.Tree",),
 )

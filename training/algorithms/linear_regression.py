@@ -13,7 +13,7 @@ from training.algorithms.base import (
     unweighted,
     weight,
 )
-from training.preprocess import TRUSTED_TYPES, scaled
+from training.preprocess import SCALED_TYPES, scaled
 from training.problem import Problem
 
 _PENALTIES = ("none", "ridge", "lasso", "elastic_net")
@@ -72,7 +72,7 @@ ALGORITHM = Algorithm(
     space=_space,
     defaults=_defaults,
     trusted_types=(
-        *TRUSTED_TYPES,
+        *SCALED_TYPES,
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
     ),

@@ -11,7 +11,7 @@ from training.algorithms.base import (
     unweighted,
     weight,
 )
-from training.preprocess import TRUSTED_TYPES, scaled
+from training.preprocess import SCALED_TYPES, scaled
 from training.problem import Problem
 
 
@@ -39,7 +39,7 @@ ALGORITHM = Algorithm(
     build=_build,
     space=_space,
     defaults=_defaults,
-    trusted_types=TRUSTED_TYPES,
+    trusted_types=SCALED_TYPES,
     not_applicable={
         "regression": "logistic regression predicts classes; the target is a continuous number"
     },

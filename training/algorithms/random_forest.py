@@ -11,7 +11,7 @@ from training.algorithms.base import (
     unweighted,
     weight,
 )
-from training.preprocess import TRUSTED_TYPES, ordinal
+from training.preprocess import ordinal
 from training.problem import Problem
 
 #: Above this many rows a tree's bootstrap sample is no larger: the forest stays of a size that
@@ -68,5 +68,5 @@ ALGORITHM = Algorithm(
     build=_build,
     space=_space,
     defaults=_defaults,
-    trusted_types=(*TRUSTED_TYPES, "sklearn.tree._tree.Tree"),
+    trusted_types=("sklearn.tree._tree.Tree",),
 )

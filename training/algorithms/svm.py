@@ -18,7 +18,7 @@ from training.algorithms.base import (
     unweighted,
     weight,
 )
-from training.preprocess import TRUSTED_TYPES, scaled
+from training.preprocess import SCALED_TYPES, scaled
 from training.problem import Problem
 
 KERNEL_ROWS = 4_000
@@ -105,11 +105,9 @@ ALGORITHM = Algorithm(
     space=_space,
     defaults=_defaults,
     trusted_types=(
-        *TRUSTED_TYPES,
+        *SCALED_TYPES,
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._SigmoidCalibration",
-        "sklearn.linear_model._sgd_fast.EpsilonInsensitive",
-        "sklearn.linear_model._sgd_fast.Hinge",
     ),
     rows_per_class=3,
 )

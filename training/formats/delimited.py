@@ -72,7 +72,8 @@ def _decode(
                 "header": 0,
                 "index_col": False,
                 "keep_default_na": False,
-                "na_values": sorted(missing.markers),
+                # After a separator many files have a space, which is left in place elsewhere.
+                "na_values": sorted(missing.markers | {f" {text}" for text in missing.added}),
                 "chunksize": max(1000, _CELLS // len(names)),
             }
             with pd.read_csv(stream, **chosen | how) as reader:

@@ -14,7 +14,7 @@ def unique_names(names: Iterable[Any]) -> tuple[list[str], list[str]]:
     notes : list of str
         What was renamed because it was there twice.
     """
-    given = [str(name) if str(name).strip() else f"Unnamed: {i}" for i, name in enumerate(names)]
+    given = [str(name) if str(name) else f"Unnamed: {i}" for i, name in enumerate(names)]
     taken = set(given)
     seen: set[str] = set()
     notes = []

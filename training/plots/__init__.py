@@ -1,14 +1,16 @@
 """The plots of a finished candidate, and the chart of a whole training.
 
-To add a plot is to write a function from `PlotData` to `Chart` and to add a row to `PLOTS`.
+To add a plot is to write a function from `PlotData` to axes and to add a row to `PLOTS`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib.axes import Axes
+
 from training.plots.calibration import calibration
-from training.plots.chart import Chart
+from training.plots.chart import save, style
 from training.plots.confusion import confusion
 from training.plots.data import PlotData
 from training.plots.features import coefficients, importance
@@ -26,7 +28,7 @@ class Plot:
     """A plot, the name of its file, and which candidates it applies to."""
 
     name: str
-    chart: Callable[[PlotData], Chart]
+    axes: Callable[[PlotData], Axes]
     applies: Callable[[PlotData], bool]
 
 
@@ -62,6 +64,9 @@ def draw(data: PlotData, folder: Path) -> list[Path]:
         One file a plot, in the order of `PLOTS`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        plot.chart(data).save(folder / f"{plot.name}.png") for plot in PLOTS if plot.applies(data)
-    ]
+    with style():
+        return [
+            save(plot.axes(data), folder / f"{plot.name}.png")
+            for plot in PLOTS
+            if plot.applies(data)
+        ]

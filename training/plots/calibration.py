@@ -1,16 +1,18 @@
 """Calibration: whether rows given a probability of 70 % come true 70 times in 100."""
 
 import numpy as np
+from matplotlib.axes import Axes
+from scipy.stats import binomtest
 
-from training.plots.chart import BLUE, MUTED, Axis, Chart, mixed
+from training.leaderboard import number
+from training.plots.chart import BLUE, MUTED, frame, shorten
 from training.plots.data import PlotData
-from training.plots.lettering import number, shorten
 
 _BINS = 10
 _ROWS = 30  # in each bin, where there are few
 
 
-def calibration(data: PlotData) -> Chart:
+def calibration(data: PlotData) -> Axes:
     """The second class's probability for a binary task; the predicted class's for more."""
     if data.task == "binary":
         label = shorten(data.classes[1], 180)
@@ -26,30 +28,20 @@ def calibration(data: PlotData) -> Chart:
     k = int(np.clip(len(data.y) // _ROWS, 4, _BINS))
     bins = np.clip((stated * k).astype(np.int64), 0, k - 1)
     rows = np.bincount(bins, minlength=k)
-    filled = rows > 0
-    n = rows[filled]
+    filled = np.flatnonzero(rows)
+    n, true = rows[filled], np.bincount(bins[came], minlength=k)[filled]
     mean = np.bincount(bins, stated, minlength=k)[filled] / n
-    rate = np.bincount(bins, came, minlength=k)[filled] / n
-    chart = Chart(
-        title,
-        Axis.numbers(said, [0, 1]),
-        Axis.numbers(seen, [0, 1]),
-        f"{data.about}; bars: how often it was said, 95% intervals",
-    )
-    left = np.flatnonzero(filled) / k
-    heights = 0.25 * n / n.max()
-    light = [mixed(BLUE, 0.22)] * len(n)
-    chart.boxes(left + 0.004, np.zeros(len(n)), left + 1 / k - 0.004, heights, light)
-    chart.segments([0], [0], [1], [1], MUTED, 1, dashed=True)
-    low, high = wilson(rate, n)
-    chart.segments(mean, low, mean, high, BLUE, 1.5)
-    chart.line(mean, rate, BLUE, 2)
-    chart.points(mean, rate, BLUE, 4)
-    return chart
+    note = f"{data.about}; bars: how often it was said, 95% intervals"
+    axes = frame(title, note, said, seen)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    axes.bar((filled + 0.5) / k, 0.25 * n / n.max(), 0.98 / k, color=BLUE, alpha=0.22, lw=0)
+    axes.plot([0, 1], [0, 1], "--", color=MUTED, lw=1)
+    axes.vlines(mean, *np.transpose([_interval(*pair) for pair in zip(true, n, strict=True)]),
+                color=BLUE, lw=1.2)  # fmt: skip
+    axes.plot(mean, true / n, "o-", color=BLUE, lw=1.6, ms=6)
+    return axes
 
 
-def wilson(rate: np.ndarray, n: np.ndarray, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's interval for a share of `n` rows, 95 % by default."""
-    centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+def _interval(true: int, rows: int) -> tuple[float, float]:
+    """Wilson's 95 % interval."""
+    return binomtest(int(true), int(rows)).proportion_ci(method="wilson")

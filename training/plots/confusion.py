@@ -3,69 +3,55 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from training.plots.chart import BLUE, INK, WHITE, Axis, Chart, mixed
+from training.plots.chart import FREE, INK, MUTED, SHADES, WHITE, frame, names, shorten, width
 from training.plots.data import PlotData
-from training.plots.lettering import count
 
 #: With more classes, the ones with the most errors are shown and the rest counted together.
 MOST = 12
 
 
-def confusion(data: PlotData) -> Chart:
+def confusion(data: PlotData) -> Axes:
     """Counts, coloured by their share of the actual class's rows."""
     k = len(data.classes)
     counts = np.bincount(data.y * k + data.decided, minlength=k * k).reshape(k, k)
     accuracy = float(np.trace(counts) / counts.sum())
-    names = [str(label) for label in data.classes]
-    note = data.about
-    if rest := k > MOST:
-        counts, names = most_confused(counts, names)
+    labels, note = [str(label) for label in data.classes], data.about
+    if k > MOST:
+        counts, labels = most_confused(counts, labels)
         note = f"{note}; the {MOST - 1} of {k} classes with the most errors"
-    size = len(names)
-    chart = Chart(
+    size = len(labels)
+    labels = [shorten(label, 110) for label in labels]
+    widest = round(max(map(width, labels)))
+    turned = widest > 420 / size - 6
+    below = FREE[2] + (widest - 8 if turned else 0)
+    axes = frame(
         f"Confusion matrix: accuracy = {_percent(accuracy)}",
-        Axis.names("Predicted class", names, 90 if size > 5 else 420 / size),
-        Axis.names("Actual class", names, 110, down=True),
         note,
+        "Predicted class",
+        "Actual class",
+        free=(widest + 52, FREE[1], below, FREE[3]),
     )
-    actual, predicted = (part.ravel() for part in np.indices(counts.shape))
-    shares = (counts / np.maximum(1, counts.sum(axis=1, keepdims=True))).ravel()
-    if rest:
-        shares[-1] = 0.0  # right and wrong rows together: no colour would be true
-    tones = [mixed(BLUE, 0.07 + 0.88 * share) for share in shares]
-    gap = 0.01 * size / 4
-    chart.boxes(predicted - 0.5 + gap, actual - 0.5 + gap, predicted + 0.5 - gap,
-                actual + 0.5 - gap, tones)  # fmt: skip
-    cells = zip(
-        actual.tolist(), predicted.tolist(), shares.tolist(), counts.ravel().tolist(), strict=True
-    )
-    for row, column, share, n in cells:
-        if not n and size > 4:
-            continue
-        ink = WHITE if share > 0.55 else INK
-        if size <= 4:
-            chart.text(column, row - 0.02, f"{n:,}", ink, 15, "mb")
-            chart.text(column, row + 0.05, f"{share:.1%}", ink, 11, "mt")
-        else:
-            chart.text(column, row, count(n), ink)
-    return chart
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    if k > MOST:
+        shares[-1, -1] = 0.0  # right and wrong rows together: no colour would be true
+    axes.pcolormesh(shares, cmap=SHADES, vmin=-0.07, vmax=1.05, edgecolor=WHITE, lw=1.5)
+    axes.set_xticks(np.arange(size) + 0.5, labels, color=MUTED, rotation=90 if turned else 0)
+    names(axes, labels, 0.5)
+    axes.grid(False)
+    for (row, column), n in np.ndenumerate(counts):
+        part = shares[row, column]
+        if n or size <= 4:
+            text, points = (f"{n:,}\n{part:.1%}", 10) if size <= 4 else (_count(int(n)), 8)
+            color = WHITE if part > 0.55 else INK
+            axes.text(column + 0.5, row + 0.5, text, color=color, fontsize=points,
+                      ha="center", va="center")  # fmt: skip
+    return axes
 
 
 def most_confused(counts: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """Keep the classes with the most errors, and count all others as one, the last.
-
-    Parameters
-    ----------
-    counts : ndarray of int, shape (k, k), k > MOST
-        Rows by actual and predicted class.
-    names : sequence of str
-
-    Returns
-    -------
-    counts : ndarray of int64, shape (MOST, MOST)
-    names : list of str
-    """
+    """Keep the `MOST` - 1 classes with the most errors, and count all others as one, the last."""
     k = len(names)
     errors = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
     kept = np.sort(np.argsort(-errors, kind="stable")[: MOST - 1])
@@ -74,6 +60,13 @@ def most_confused(counts: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray,
     few = np.zeros((MOST, MOST), np.int64)
     np.add.at(few, (place[:, None], place), counts)
     return few, [*(names[i] for i in kept), f"{k - MOST + 1} others"]
+
+
+def _count(rows: int) -> str:
+    """A count in at most five characters: `9,999`, `12k`, `1.2M`."""
+    if rows < 10_000:
+        return f"{rows:,}"
+    return f"{rows / 1e3:.0f}k" if rows < 1e6 else f"{rows / 1e6:.1f}M"
 
 
 def _percent(accuracy: float) -> str:

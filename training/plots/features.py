@@ -1,58 +1,55 @@
 """What the features are worth to a candidate: permutation importance, and coefficients."""
 
-import numpy as np
+from collections.abc import Sequence
 
-from training.plots.chart import BLUE, INK, ORANGE, Axis, Chart, mixed
+import numpy as np
+from matplotlib.axes import Axes
+
+from training.plots.chart import BLUE, FREE, INK, ORANGE, frame, names, reach, shorten, width
 from training.plots.data import PlotData
 
 #: The largest ones are shown.
 MOST = 15
 
 
-def importance(data: PlotData) -> Chart:
+def importance(data: PlotData) -> Axes:
     """How much worse the metric gets when a feature's values are shuffled, largest first."""
     rows = sorted(data.importance, key=lambda row: -row[1])[:MOST]
-    names = [name for name, _, _ in rows]
     mean, spread = (np.array([row[i] for row in rows], np.float64) for i in (1, 2))
-    chart = Chart(
-        _title("Permutation importance", len(rows), len(data.importance), "features"),
-        Axis.numbers(
-            f"How much worse {data.metric} gets when the feature is shuffled",
-            np.concatenate([[0], mean - spread, mean + spread]),
-            margin=0.02,
-            most=5,
-        ),
-        Axis.names("", names, 200, down=True),
-        data.about,
-    )
-    at = np.arange(len(rows))
-    _bars(chart, mean, [BLUE] * len(rows))
-    chart.segments(mean - spread, at, mean + spread, at, INK, 1.5)
-    return chart
+    title = _title("Permutation importance", len(rows), len(data.importance), "features")
+    label = f"How much worse {data.metric} gets when the feature is shuffled"
+    axes = _bars(title, data.about, label, [row[0] for row in rows], mean, [BLUE] * len(rows))
+    axes.hlines(range(len(rows)), mean - spread, mean + spread, color=INK, lw=1.2)
+    axes.set_xlim(reach(np.concatenate([[0], mean - spread, mean + spread])))
+    return axes
 
 
-def coefficients(data: PlotData) -> Chart:
+def coefficients(data: PlotData) -> Axes:
     """The coefficients that are furthest from zero."""
     given = data.coefficients or ()
     rows = sorted(given, key=lambda row: -abs(row[1]))[:MOST]
     values = np.array([value for _, value in rows], np.float64)
-    chart = Chart(
+    axes = _bars(
         _title("Coefficients", len(rows), len(given), "terms"),
-        Axis.numbers(
-            "Coefficient of the standardised feature", np.append(values, 0), margin=0.02, most=5
-        ),
-        Axis.names("", [name for name, _ in rows], 200, down=True),
         f"{data.candidate}; {_meaning(data)}",
+        "Coefficient of the standardised feature",
+        [name for name, _ in rows],
+        values,
+        [BLUE if value > 0 else ORANGE for value in values],
     )
-    _bars(chart, values, [BLUE if value > 0 else ORANGE for value in values])
-    return chart
+    axes.set_xlim(reach(np.append(values, 0)))
+    return axes
 
 
-def _bars(chart: Chart, values: np.ndarray, colors: list[str]) -> None:
-    at = np.arange(len(values))
-    tones = [mixed(color, 0.75) for color in colors]
-    chart.boxes(np.zeros(len(values)), at - 0.32, values, at + 0.32, tones)
-    chart.segments([0], [chart.y.low], [0], [chart.y.high], INK, 1)
+def _bars(
+    title: str, note: str, x: str, given: Sequence[str], values: np.ndarray, colors: list[str]
+) -> Axes:
+    texts = [shorten(name, 200) for name in given]
+    axes = frame(title, note, x, free=(round(max(map(width, texts))) + 30, *FREE[1:]))
+    axes.barh(range(len(texts)), values, 0.64, color=colors, alpha=0.75)
+    axes.axvline(0, color=INK, lw=0.8)
+    names(axes, texts)
+    return axes
 
 
 def _meaning(data: PlotData) -> str:

@@ -7,7 +7,6 @@ in that folder if it had to be fetched, or a `Bundled` table.
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from training.errors import UserError
 from training.sources import http, local, mlflow, s3, sklearn
@@ -26,6 +25,7 @@ SOURCES: dict[str, Source] = {
     "file": local.find,
 }
 
+_USER = re.compile(r"^([^/]*//)[^/]*@")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
@@ -43,10 +43,11 @@ def fetch(source: str, folder: Path) -> Path | Bundled:
 
 def without_credentials(source: str) -> str:
     """The source as it may be logged: no user, password or query, which may hold a signature."""
-    if _scheme(source) not in ("http", "https", "s3"):
+    scheme = _scheme(source)
+    if scheme not in ("http", "https", "s3"):
         return source
-    parts = urlsplit(source)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    bare = _USER.sub(r"\1", source)
+    return bare if scheme == "s3" else bare.partition("?")[0].partition("#")[0]
 
 
 def _scheme(source: str) -> str:

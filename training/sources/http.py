@@ -8,6 +8,7 @@ from training.errors import UserError
 
 _TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two pieces
 _PIECE = 1 << 20
+_NAME = 60  # characters: file systems take 255 bytes
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -21,9 +22,14 @@ def fetch(source: str, folder: Path) -> Path:
     """
     import requests
 
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+    except ValueError as error:
+        raise UserError(
+            f"expected an address, got a wrong one ({error}); correct it after http://"
+        ) from None
     shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    path = folder / (PurePosixPath(unquote(parts.path)).name or "table")
+    path = folder / (PurePosixPath(unquote(parts.path)).name[-_NAME:] or "table")
     # requests itself does not look at SSL_CERT_FILE.
     bundle = next((os.environ[name] for name in _CA_VARIABLES if os.environ.get(name)), None)
     try:

@@ -1,12 +1,15 @@
 """Tables in S3 and in stores that speak its protocol."""
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from training.errors import UserError
 
+_ADDRESS = re.compile(r"s3://(?:[^/@]*@)?(?P<bucket>[^/@]+)/(?P<key>.+)", re.I | re.S)
+_NAME = 60  # characters: file systems take 255 bytes
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
@@ -21,15 +24,15 @@ def fetch(source: str, folder: Path) -> Path:
     from boto3.exceptions import Boto3Error
     from botocore import exceptions
 
-    parts = urlsplit(source, allow_fragments=False)
-    # A question mark or hash is a character of the key, not of the address.
-    bucket, key = parts.netloc.rpartition("@")[2], source.split("/", 3)[3:]
-    if not bucket or not key or not key[0]:
+    # No URL parser: a question mark or hash is a character of the key.
+    found = _ADDRESS.fullmatch(source)
+    if not found:
         raise UserError(f"expected s3://BUCKET/KEY, got {source!r}; name bucket and key")
-    path = folder / PurePosixPath(key[0]).name
-    shown = f"s3://{bucket}/{key[0]}"
+    bucket, key = found["bucket"], found["key"]
+    path = folder / PurePosixPath(key).name[-_NAME:]
+    shown = f"s3://{bucket}/{key}"
     try:
-        _client().download_file(bucket, key[0], str(path))
+        _client().download_file(bucket, key, str(path))
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
         raise UserError(
             f"expected credentials for {shown}, got none; set AWS_ACCESS_KEY_ID and "

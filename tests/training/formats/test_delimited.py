@@ -166,6 +166,13 @@ def test_markers_of_missing_values(tmp_path: Path) -> None:
     assert kept["y"].fillna("gone").tolist() == ["NA", "None", "gone", "gone"]
 
 
+def test_a_marker_after_a_space(tmp_path: Path) -> None:
+    frame = _read(tmp_path, "x, t\n1, ?\n2, a\n?, b\n", "?")
+    assert frame["x"].isna().tolist() == [False, False, True]
+    assert frame[" t"].isna().tolist() == [True, False, False]
+    assert frame[" t"][1] == " a"
+
+
 def test_header_only_and_blank_lines(tmp_path: Path) -> None:
     assert len(_read(tmp_path, "a,b\n")) == 0
     assert len(_read(tmp_path, "\n\na,b\n\n1,2\n\n\n")) == 1
@@ -184,12 +191,11 @@ def test_tsv_is_not_guessed(tmp_path: Path) -> None:
     assert read_file(path, _PLAIN, "t.tsv")[0].columns.tolist() == ["a,b", "c"]
 
 
-@pytest.mark.parametrize("text", ['a,b\n1,"open\n2,3\n', "a,b\n1,2\n\0\0\n"])
-def test_damage_is_one_line_or_data(tmp_path: Path, text: str) -> None:
-    try:
-        frame = _read(tmp_path, text)
-    except UserError as error:
-        assert "\n" not in str(error)
-        assert "table.csv" in str(error)
-    else:
-        assert frame.columns.tolist() == ["a", "b"]
+def test_a_quote_that_is_never_closed(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"table\.csv, which is damaged") as error:
+        _read(tmp_path, 'a,b\n1,"open\n2,3\n')
+    assert "\n" not in str(error.value)
+
+
+def test_zero_bytes(tmp_path: Path) -> None:
+    assert _read(tmp_path, "a,b\n1,2\n\0\0\n").columns.tolist() == ["a", "b"]

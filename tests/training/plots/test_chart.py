@@ -1,4 +1,4 @@
-"""Charts as files: what is drawn lands where it should, the same every time."""
+"""The frame of all plots: text that fits, axes with room, the same file every time."""
 
 from pathlib import Path
 
@@ -6,93 +6,78 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.plots.chart import BLUE, ORANGE, Axis, Chart, mixed
+from training.plots.chart import frame, plain, reach, save, share, shorten, style, width
 
 
-def _chart(title: str = "Title") -> Chart:
-    return Chart(title, Axis.numbers("x", [0, 1]), Axis.numbers("y", [0, 1]))
-
-
-def _pixel(path: Path, chart: Chart, x: float, y: float) -> tuple[int, ...]:
-    """The colour at data coordinates."""
-    left = chart.left + chart.width * (x - chart.x.low) / (chart.x.high - chart.x.low)
-    top = chart.top + chart.height * (chart.y.high - y) / (chart.y.high - chart.y.low)
-    with Image.open(path) as picture:
-        picture.load()
-        color = picture.getpixel((round(left), round(top)))
-    assert isinstance(color, tuple)
-    return color
-
-
-def _rgb(color: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(color[1:]))
+def _file(path: Path, title: str = "Title") -> bytes:
+    with style():
+        return save(frame(title, "note", "x", "y"), path).read_bytes()
 
 
 def test_file_is_a_sound_png_of_the_size_asked_for(tmp_path: Path) -> None:
-    path = _chart().save(tmp_path / "chart.png")
+    _file(tmp_path / "chart.png")
 
-    with Image.open(path) as picture:
-        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (560, 420))
+    with Image.open(tmp_path / "chart.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (560, 420))
         picture.verify()
 
 
-def test_marks_land_on_their_data(tmp_path: Path) -> None:
-    chart = _chart()
-    chart.points([0.3], [0.7], BLUE, radius=6)
-    chart.boxes([0.5], [0.1], [0.9], [0.3], [ORANGE])
-    path = chart.save(tmp_path / "chart.png")
-
-    assert _pixel(path, chart, 0.3, 0.7) == _rgb(BLUE)
-    assert _pixel(path, chart, 0.7, 0.27) == _rgb(ORANGE)
-    assert _pixel(path, chart, 0.13, 0.87) == (255, 255, 255)
-
-
-def test_an_axis_of_names_can_go_down(tmp_path: Path) -> None:
-    names = Axis.names("", ["first", "second"], 100, down=True)
-    chart = Chart("Title", Axis.numbers("x", [0, 1]), names)
-    chart.boxes([0], [-0.4], [1], [0.4], [BLUE])
-    path = chart.save(tmp_path / "chart.png")
-
-    assert _pixel(path, chart, 0.5, 0) == _rgb(BLUE)
-    assert _pixel(path, chart, 0.5, 1) == (255, 255, 255)
-
-
-def test_same_chart_gives_same_bytes(tmp_path: Path) -> None:
-    first, second = (_chart().save(tmp_path / name).read_bytes() for name in ("a.png", "b.png"))
-
-    assert first == second
-
-
 def test_formulas_are_text(tmp_path: Path) -> None:
-    pictures = {_chart(title).save(tmp_path / "c.png").read_bytes() for title in ("$x_1$", "x_1")}
-
-    assert len(pictures) == 2
+    assert _file(tmp_path / "a.png", "$x_1$") != _file(tmp_path / "b.png", "x_1")
 
 
-@pytest.mark.parametrize("far", [1e6, -1e12, 1e300])
-def test_what_is_far_outside_does_no_harm(tmp_path: Path, far: float) -> None:
-    chart = _chart()
-    chart.line([0, 0.5, 1], [0, far, 1], BLUE)
-    chart.points([far], [far], BLUE)
-    path = chart.save(tmp_path / "chart.png")
+def test_style_is_not_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import matplotlib
 
-    assert path.stat().st_size > 0
+    before = _file(tmp_path / "a.png")
+    monkeypatch.setitem(matplotlib.rcParams, "figure.facecolor", "red")
+
+    assert _file(tmp_path / "b.png") == before
+    assert matplotlib.rcParams["figure.facecolor"] == "red"
 
 
 @pytest.mark.parametrize("values", [[0, 0], [5, 5], [-3e-9, -3e-9], [1e12, 1e12 + 1e-3], [1e30]])
 def test_an_axis_of_one_value_has_room(values: list[float]) -> None:
-    axis = Axis.numbers("", np.array(values))
+    low, high = reach(np.array(values))
 
-    assert axis.low < values[0] < axis.high
-    assert axis.ticks
-
-
-def test_long_names_leave_room_for_the_plot() -> None:
-    axis = Axis.names("", ["a very long name indeed " * 20] * 3, 150)
-    chart = Chart("Title", Axis.numbers("", [0, 1]), axis)
-
-    assert chart.width > 300
+    assert low < values[0] < high
 
 
-def test_mixed_goes_from_white_to_the_colour() -> None:
-    assert (mixed(BLUE, 0), mixed(BLUE, 1)) == ("#ffffff", BLUE)
+@pytest.mark.parametrize(
+    "text", ["short", "a_rather_long_column_name" * 3, "W" * 5000, "年" * 90, ""]
+)
+def test_shortened_text_fits(text: str) -> None:
+    assert width(shorten(text, 100)) <= 100
+
+
+def test_the_middle_is_left_out() -> None:
+    name = "customer_lifetime_value_before_tax_2024"
+
+    head, tail = shorten(name, 120).split("…")
+
+    assert name.startswith(head)
+    assert name.endswith(tail)
+    assert abs(len(head) - len(tail)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("$x_1$ <b>", "$x_1$ <b>"),
+        ("Größe (λ), Вес", "Größe (λ), Вес"),
+        ("two\nlines\tand more", "two lines and more"),
+        ("年", "\\u5e74"),
+        ("a\x00b", "a\\x00b"),
+        ("\ud800", "\\ud800"),
+        (1.5, "1.5"),
+    ],
+)
+def test_plain_text_can_be_drawn(text: object, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.9996, ">0.999"), (1.0, "1.000"), (0.9934, "0.993"), (0.0, "0.000")]
+)
+def test_an_imperfect_share_is_never_one(value: float, text: str) -> None:
+    assert share(value) == text

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from training.plots import PLOTS, PlotData, draw
-from training.plots.calibration import calibration, wilson
+from training.plots.calibration import calibration
 from training.plots.confusion import MOST, confusion, most_confused
 from training.plots.data import sample
+from training.plots.features import coefficients
 from training.plots.precision_recall import precision_recall
 from training.plots.residuals import predicted, residuals
 from training.plots.roc import roc
@@ -26,7 +28,7 @@ def _data(task: str, y: np.ndarray, prediction: np.ndarray, **more: Any) -> Plot
         "classes": [f"class {i}" for i in range(prediction.shape[1])]
         if prediction.ndim > 1
         else [],
-        "importance": [(f"feature_{i}", 0.1 / (i + 1), 0.01) for i in range(20)],
+        "importance": [("x", 0.1, 0.01), ("y", -0.01, 0.01)],
         "coefficients": None,
         "learning": [(100, 0.8, 0.05), (200, 0.85, 0.03), (400, 0.87, 0.02)],
         "metric": "roc_auc",
@@ -60,7 +62,15 @@ def _drawn(data: PlotData, folder: Path) -> set[str]:
     return {path.stem for path in paths}
 
 
-@pytest.mark.parametrize("classes", [2, 3, 7, MOST, MOST + 1, 40])
+def _title(axes: Axes) -> str:
+    return axes.figure.get_suptitle()
+
+
+def _note(axes: Axes) -> str:
+    return axes.figure.texts[-1].get_text()
+
+
+@pytest.mark.parametrize("classes", [2, 3, MOST + 1])
 def test_plots_of_a_classifier(tmp_path: Path, classes: int) -> None:
     assert _drawn(_classification(600, classes), tmp_path / "new" / "folder") == CLASSES | ALWAYS
 
@@ -70,13 +80,12 @@ def test_plots_of_a_regression(tmp_path: Path) -> None:
 
 
 def test_coefficients_are_drawn_where_there_are_some(tmp_path: Path) -> None:
-    coefficients = [("x", 2.0), ("y", -3.0), ("z", 0.0)]
-    for task, data in {
-        "regression": _regression(30, coefficients=coefficients),
-        "binary": _classification(30, 2, coefficients=coefficients),
-        "multiclass": _classification(30, 3, coefficients=coefficients),
-    }.items():
-        assert "coefficients" in _drawn(data, tmp_path / task)
+    given = [(f"feature_{i}", (-1.0) ** i * i) for i in range(20)]
+
+    assert "coefficients" in _drawn(_regression(30, coefficients=given), tmp_path)
+    assert _title(coefficients(_regression(30, coefficients=given))).endswith(
+        "15 largest of 20 terms"
+    )
 
 
 def test_what_was_not_computed_is_not_drawn(tmp_path: Path) -> None:
@@ -86,10 +95,12 @@ def test_what_was_not_computed_is_not_drawn(tmp_path: Path) -> None:
 
 
 def test_plots_are_deterministic(tmp_path: Path) -> None:
-    for name, data in {"classes": _classification(3000, 5), "numbers": _regression(5000)}.items():
-        again = PlotData(**{key: getattr(data, key) for key in data.__dataclass_fields__})
-        first, second = draw(data, tmp_path / name), draw(again, tmp_path / f"{name} again")
-        assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+    data = _regression(5000)
+    again = PlotData(**{key: getattr(data, key) for key in data.__dataclass_fields__})
+
+    first, second = draw(data, tmp_path / "first"), draw(again, tmp_path / "second")
+
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
 def test_every_plot_has_a_name_of_its_own() -> None:
@@ -102,7 +113,7 @@ def test_a_class_without_test_rows(tmp_path: Path) -> None:
     data = _data("multiclass", data.y[rows], data.prediction[rows])
 
     assert _drawn(data, tmp_path) == CLASSES | ALWAYS
-    assert roc(data).note.endswith("test rows; absent classes: 1")
+    assert _note(roc(data)).endswith("test rows; absent classes: 1")
 
 
 @pytest.mark.parametrize("present", [0, 1])
@@ -112,15 +123,15 @@ def test_test_rows_of_one_class_have_no_curves(tmp_path: Path, present: int) -> 
     assert _drawn(data, tmp_path) == CLASSES - {"roc", "precision_recall"} | ALWAYS
 
 
-@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("value", [0.0, 1.0])
 def test_constant_probabilities(tmp_path: Path, value: float) -> None:
     data = _data("binary", np.array([0, 1, 1, 0]), np.tile([1 - value, value], (4, 1)))
 
     assert _drawn(data, tmp_path) == CLASSES | ALWAYS
-    assert roc(data).title == "ROC curve: AUC = 0.500"
+    assert _title(roc(data)) == "ROC curve: AUC = 0.500"
 
 
-@pytest.mark.parametrize("y", [[1.0, 2.0], [3.0, 3.0], [0.0, 0.0], [-1e30, 1e30]])
+@pytest.mark.parametrize("y", [[3.0, 3.0], [0.0, 0.0], [-1e30, 1e30]])
 def test_two_rows_and_a_constant_prediction(tmp_path: Path, y: list[float]) -> None:
     data = _data("regression", np.array(y), np.full(2, 3.0))
 
@@ -133,57 +144,55 @@ def test_two_rows_of_two_classes(tmp_path: Path) -> None:
     assert _drawn(data, tmp_path) == CLASSES | ALWAYS
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["<b>", "$\\frac{1}$", "_hidden", "年齢", "🙂", "a\nb", "", "x" * 3000, "%s {0}", "\ud800"],
-)
-def test_any_name_can_be_drawn(tmp_path: Path, name: str) -> None:
+def test_any_name_can_be_drawn(tmp_path: Path) -> None:
+    names = [
+        "<b>", "$\\frac{1}$", "_hidden", "年齢", "🙂", "a\nb", "", "x" * 3000, "%s {0}", "\ud800"
+    ]  # fmt: skip
     features: dict[str, Any] = {
-        "importance": [(name, 0.2, 0.1), ("b", -0.1, 0.0)],
-        "coefficients": [(name, 0.2), ("b", -0.1)],
+        "importance": [(name, 0.2, 0.1) for name in names],
+        "coefficients": [(name, -0.2) for name in names],
     }
-    binary = _classification(50, 2, classes=["a", name], metric=name, **features)
-    many = _classification(50, 3, classes=[name, f"{name} ", "c"], **features)
+    many = _classification(99, 10, classes=names, **features)
+    binary = _classification(50, 2, classes=names[:2], metric=names[1])
 
-    assert _drawn(binary, tmp_path / "2") == CLASSES | ALWAYS | {"coefficients"}
-    assert _drawn(many, tmp_path / "3") == CLASSES | ALWAYS | {"coefficients"}
-    _drawn(_regression(50, target=name, **features), tmp_path / "1")
+    assert _drawn(many, tmp_path / "many") == CLASSES | ALWAYS | {"coefficients"}
+    assert _drawn(binary, tmp_path / "binary") == CLASSES | ALWAYS
+    for i in (7, 9):
+        _drawn(_regression(50, target=names[i], metric=names[i]), tmp_path / str(i))
 
 
-def test_a_million_scores_are_summed_up(tmp_path: Path) -> None:
+def test_a_million_scores_are_sampled() -> None:
     data = _classification(6000, 300)
 
-    assert _drawn(data, tmp_path) == CLASSES | ALWAYS
-    assert "3,333 of them sampled" in roc(data).note
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 300_000
+    assert "3,333 of them sampled" in _note(roc(data))
 
 
 def test_titles_state_the_exact_figures() -> None:
     data = _classification(2000, 2)
     score = data.prediction[:, 1]
 
-    assert roc(data).title == f"ROC curve: AUC = {roc_auc_score(data.y, score):.3f}"
+    assert _title(roc(data)) == f"ROC curve: AUC = {roc_auc_score(data.y, score):.3f}"
     precision = average_precision_score(data.y, score)
-    assert precision_recall(data).title.endswith(f"average precision = {precision:.3f}")
-    assert calibration(data).title.endswith(f"= {brier_score_loss(data.y, score):.4f}")
+    assert _title(precision_recall(data)).endswith(f"average precision = {precision:.3f}")
+    assert _title(calibration(data)).endswith(f"= {brier_score_loss(data.y, score):.4f}")
     accuracy = np.mean(data.prediction.argmax(axis=1) == data.y)
-    assert confusion(data).title == f"Confusion matrix: accuracy = {accuracy:.1%}"
+    assert _title(confusion(data)) == f"Confusion matrix: accuracy = {accuracy:.1%}"
 
 
 def test_titles_of_several_classes_average_over_them() -> None:
     data = _classification(2000, 4)
 
     auc = roc_auc_score(data.y, data.prediction, multi_class="ovr")
-    assert roc(data).title == f"ROC curves: mean AUC = {auc:.3f}"
+    assert _title(roc(data)) == f"ROC curves: mean AUC = {auc:.3f}"
     precision = average_precision_score(data.y, data.prediction)
-    assert precision_recall(data).title.endswith(f"mean average precision = {precision:.3f}")
+    assert _title(precision_recall(data)).endswith(f"mean average precision = {precision:.3f}")
 
 
 def test_titles_of_a_regression() -> None:
     data = _data("regression", np.array([1.0, 2.0, 6.0]), np.array([1.0, 3.0, 4.0]))
 
-    assert residuals(data).title == "Residuals: RMSE = 1.291, mean = 0.3333"
-    assert predicted(data).title == "Predicted against actual: R² = 0.643"
+    assert _title(residuals(data)) == "Residuals: RMSE = 1.291, mean = 0.3333"
+    assert _title(predicted(data)) == "Predicted against actual: R² = 0.643"
 
 
 def test_the_largest_residual_is_always_shown() -> None:
@@ -204,13 +213,6 @@ def test_most_confused_classes_are_kept_and_no_row_is_lost() -> None:
     assert few.sum() == counts.sum()
     assert few[names.index("c7"), names.index("c21")] == 40
     assert (len(names), names[-1]) == (MOST, "19 others")
-
-
-def test_wilson_interval() -> None:
-    low, high = wilson(np.array([0.0, 0.5, 1.0]), np.array([10, 100, 10]))
-
-    np.testing.assert_allclose(low, [0, 0.404, 0.722], atol=1e-3)
-    np.testing.assert_allclose(high, [0.278, 0.596, 1], atol=1e-3)
 
 
 def test_sample_is_sorted_unique_and_the_same() -> None:

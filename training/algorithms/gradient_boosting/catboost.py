@@ -15,7 +15,7 @@ from training.algorithms.base import (
     unweighted,
 )
 from training.algorithms.gradient_boosting import PATIENCE, iterations
-from training.preprocess import TRUSTED_TYPES, ordinal
+from training.preprocess import ordinal
 from training.problem import Problem
 
 #: CatBoost's time a tree is an order above the other engines'.
@@ -79,7 +79,6 @@ ALGORITHM = Algorithm(
     defaults=_defaults,
     boost=_boost,
     trusted_types=(
-        *TRUSTED_TYPES,
         "catboost.core.CatBoostClassifier",
         "catboost.core.CatBoostRegressor",
     ),

@@ -14,7 +14,7 @@ from training.algorithms.base import (
     weight,
 )
 from training.algorithms.gradient_boosting import PATIENCE, iterations
-from training.preprocess import TRUSTED_TYPES, code_positions, ordinal
+from training.preprocess import code_positions, ordinal
 from training.problem import Problem
 
 
@@ -106,7 +106,6 @@ ALGORITHM = Algorithm(
     boost=_boost,
     fit_params=_fit_params,
     trusted_types=(
-        *TRUSTED_TYPES,
         "collections.OrderedDict",
         "lightgbm.basic.Booster",
         "lightgbm.sklearn.LGBMClassifier",

@@ -12,7 +12,7 @@ from training.algorithms.base import (
     weight,
 )
 from training.algorithms.gradient_boosting import PATIENCE, iterations
-from training.preprocess import TRUSTED_TYPES, code_positions, ordinal
+from training.preprocess import code_positions, ordinal
 from training.problem import Problem
 
 
@@ -73,18 +73,9 @@ ALGORITHM = Algorithm(
     defaults=_defaults,
     boost=_boost,
     trusted_types=(
-        *TRUSTED_TYPES,
-        "_loss.CyHalfBinomialLoss",
-        "_loss.CyHalfMultinomialLoss",
-        "_loss.CyHalfSquaredError",
-        "sklearn._loss.link.Interval",
-        "sklearn._loss.link.IdentityLink",
-        "sklearn._loss.link.LogitLink",
-        "sklearn._loss.link.MultinomialLogit",
-        "sklearn._loss.loss.HalfBinomialLoss",
-        "sklearn._loss.loss.HalfMultinomialLoss",
-        "sklearn._loss.loss.HalfSquaredError",
-        "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+        # It passes numbers by categories through a `FunctionTransformer` of `check_array`.
+        "functools.partial",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.utils.validation.check_array",
     ),
 )

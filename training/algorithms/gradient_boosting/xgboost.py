@@ -6,7 +6,7 @@ import numpy as np
 
 from training.algorithms.base import Algorithm, Params, Space, class_weights, pipeline, unweighted
 from training.algorithms.gradient_boosting import PATIENCE, iterations
-from training.preprocess import TRUSTED_TYPES, ordinal
+from training.preprocess import ordinal
 from training.problem import Problem
 
 
@@ -76,7 +76,6 @@ ALGORITHM = Algorithm(
     boost=_boost,
     fit_params=_fit_params,
     trusted_types=(
-        *TRUSTED_TYPES,
         "xgboost.core.Booster",
         "xgboost.sklearn.XGBClassifier",
         "xgboost.sklearn.XGBRegressor",

@@ -1,0 +1,1 @@
+"""Sixfold's speed, measured: `python -m benchmarks` (see README.md beside this file)."""
