@@ -13,9 +13,9 @@ PARAMETERS := data target task algorithms budget search folds metric test_size g
 upper = $(shell echo '$(1)' | tr a-z A-Z)
 # Only what stands on the command line counts: TIME or GROUP may well be in somebody's environment.
 is_given = $(filter command,$(origin $(call upper,$(1))))
-value = '$(subst ','\'',$($(call upper,$(1))))'
-mlflow_parameters = $(foreach p,$(PARAMETERS),$(if $(call is_given,$(p)),-P $(p)=$(call value,$(p))))
-sixfold_options = $(foreach p,$(filter-out data,$(PARAMETERS)),$(if $(call is_given,$(p)),--$(p) $(call value,$(p))))
+quoted = '$(subst ','\'',$($(call upper,$(1))))'
+mlflow_parameters = $(foreach p,$(PARAMETERS),$(if $(call is_given,$(p)),-P $(p)=$(call quoted,$(p))))
+sixfold_options = $(foreach p,$(filter-out data,$(PARAMETERS)),$(if $(call is_given,$(p)),--$(p) $(call quoted,$(p))))
 
 CONTAINER ?= docker
 TESTS ?= tests
@@ -32,7 +32,7 @@ help: ## this list
 train: ## set everything up, then train: make train DATA=data/churn.csv TARGET=churned BUDGET=300
 ifeq ($(CONTAINER),none)
 	@containers/setup environment
-	@.venv/bin/sixfold train $(if $(call is_given,data),$(call value,data)) $(sixfold_options) $(ARGS)
+	@.venv/bin/sixfold train $(if $(call is_given,data),$(call quoted,data)) $(sixfold_options) $(ARGS)
 else
 	@containers/setup environment engine base image
 	@.venv/bin/mlflow run . $(mlflow_parameters) $(ARGS)

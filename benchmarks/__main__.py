@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def main() -> int:
     unknown = sorted(set(given.names) - set(_MEASUREMENTS))
     if unknown:
         parser.error(f"expected {', '.join(_MEASUREMENTS)}, got {unknown[0]!r}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the children, removes folders
     results = []
     for name in given.names or _MEASUREMENTS:
         _say(f"measuring {name}, rounds: {given.rounds}")

@@ -4,13 +4,12 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
-
 _INTERVAL = 0.1
+_SHARE = 0.05  # of one CPU is what looking may cost at most
 
 
 def peak_of(
@@ -36,18 +35,11 @@ def peak_of(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-        peak = 0
-        done = threading.Event()
-
-        def wait() -> None:
+        try:
+            peak = _watch(process)
+        finally:
+            process.terminate()
             process.wait()
-            done.set()
-
-        waiter = threading.Thread(target=wait)
-        waiter.start()
-        while not done.wait(_INTERVAL):
-            peak = max(peak, held_by(process.pid))
-        waiter.join()
         seconds = time.perf_counter() - start
         if process.returncode:
             output.seek(0)
@@ -57,15 +49,35 @@ def peak_of(
 
 def held_by(pid: int) -> int:
     """Bytes that a process and its descendants hold now."""
-    processes: list[psutil.Process] = []
-    with suppress(psutil.NoSuchProcess):
-        parent = psutil.Process(pid)
-        processes = [parent, *parent.children(recursive=True)]
-    return sum(_proportional(process.pid) for process in processes)
+    return sum(_proportional(each) for each in _descendants(pid))
+
+
+def _watch(process: subprocess.Popen[bytes]) -> int:
+    done = threading.Event()
+
+    def wait() -> None:
+        process.wait()
+        done.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    peak, pause = 0, _INTERVAL
+    while not done.wait(pause):
+        before = time.thread_time()
+        peak = max(peak, held_by(process.pid))
+        pause = max(_INTERVAL, (time.thread_time() - before) / _SHARE)
+    return peak
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    yield pid
+    with suppress(OSError):  # it has ended meanwhile
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                yield from _descendants(int(child))
 
 
 def _proportional(pid: int) -> int:
-    with suppress(OSError):  # it has ended meanwhile
+    with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1_024

@@ -1,6 +1,7 @@
 """The candidates of a training: searched, refitted, tested, and each recorded when it is done."""
 
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,7 +152,12 @@ def average(
         members.append(Member(name, weight, path, result.present, result.fit_seconds))
         tests[name] = result.test_prediction
     files = folder / ensemble.NAME
-    result = ensemble.in_own_process(folder / problem.FOLDER, members, held_out, tests, files)
+    try:
+        result = ensemble.in_own_process(folder / problem.FOLDER, members, held_out, tests, files)
+    except Exception as error:  # noqa: BLE001  whatever ends a candidate, the others stand
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        progress.failed(ensemble.NAME, reason)
+        return [failed(ensemble.NAME, Failure(reason, traceback.format_exc()), recorder, began)]
     scores = np.array(result.fold_scores[task.metric])
     tuned = Tuned(
         params=result.params,

@@ -51,6 +51,9 @@ class Contender:
     exhausted: bool = False
 
     def connection(self) -> Worker:
+        """Its process; a new one if there is none, or if it was killed while it was idle."""
+        if self.worker is not None and not self.worker.alive:
+            self.stop()
         if self.worker is None:
             self.worker = Worker(
                 self.name, self.folder, self.options.threads, self.options.max_memory

@@ -136,7 +136,8 @@ def _hold_out(problem: Problem, rows: np.ndarray, y: np.ndarray) -> tuple[np.nda
         # One that has most of the rows is to be learnt from.
         order = rng.permutation(names[sizes <= len(rows) / 2])
         held = np.isin(groups, order[: max(1, int(len(names) * EARLY_STOPPING_SHARE))])
-        return rows[~held], rows[held]
+        if held.any():
+            return rows[~held], rows[held]
     return _any_tenth(problem, rows, y)
 
 

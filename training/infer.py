@@ -87,7 +87,7 @@ def infer_schema(
             column, more = _column(name, frame[name], there, said)
             columns.append(column)
             notes += more
-    columns = _without_twins(columns, frame, said)
+    columns = _without_twins(columns, frame, said, (group, time))
     if time is not None:
         _check_time(columns, frame[time])
     columns = [_in_role(column, group, time, said) for column in columns]
@@ -146,12 +146,19 @@ def _column(
     return column, notes
 
 
-def _without_twins(columns: list[Column], frame: pd.DataFrame, said: Override) -> list[Column]:
-    """Drop a column whose values are those of an earlier one."""
+def _without_twins(
+    columns: list[Column], frame: pd.DataFrame, said: Override, roles: tuple[str | None, ...]
+) -> list[Column]:
+    """Drop a column whose values are those of an earlier one, or of one with a role."""
     step = max(1, len(frame) // _SAMPLE)
-    judged = [
-        column for column in columns if column.kind != "dropped" and column.name not in said.kinds
-    ]
+    judged = sorted(
+        (
+            column
+            for column in columns
+            if column.kind != "dropped" and column.name not in said.kinds
+        ),
+        key=lambda column: column.name not in roles,
+    )
     alike: dict[bytes, list[Column]] = {}
     for column in judged:
         alike.setdefault(column_digest(frame[column.name].iloc[::step]), []).append(column)

@@ -136,20 +136,14 @@ def _signature(schema: Schema) -> "ModelSignature":
 
 
 def _type(column: Column) -> Any:
-    """The column's MLflow type; any type where MLflow's would refuse good rows.
+    """The column's MLflow type: string, or any where MLflow's own would refuse good rows.
 
-    MLflow refuses whole numbers for `double`, missing values for `long`, and time zones for
-    `datetime`; `features.conform` takes them all.
+    MLflow refuses whole numbers for `double`, missing values for `long` and `boolean`, and time
+    zones for `datetime`; `features.conform` takes them all.
     """
     from mlflow.types.schema import AnyType
 
-    if column.dtype.startswith("float") and column.kind == "numeric":
-        return "double"
-    if column.dtype == "string":
-        return "string"
-    if column.dtype == "bool" and not column.missing:
-        return "boolean"
-    return AnyType()
+    return "string" if column.dtype == "string" else AnyType()
 
 
 class _quiet:

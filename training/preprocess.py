@@ -18,7 +18,7 @@ _TEXT_COMPONENTS = 32
 _VOCABULARY = 20_000
 _WORD = r"(?u)\b\w+\b"
 _MARK = r"(?u)\S"  # where a column has no words
-_ENCODER_PARTS = 5
+_ENCODER_ROWS = 20
 
 
 def scaled(problem: Problem) -> Any:
@@ -96,18 +96,13 @@ def _min_frequency(problem: Problem) -> int | None:
 
 
 def _target_encoder(problem: Problem) -> Any:
-    from sklearn.model_selection import KFold, StratifiedKFold
     from sklearn.preprocessing import TargetEncoder
 
     # Not the task: a fit on few rows may see two classes of three, which 'multiclass' fails on.
     target_type = "auto" if problem.classification else "continuous"
-    # Stratified parts need a class of as many rows as there are parts, in every fold.
-    most = np.bincount(problem.y).max() if problem.classification else 0
-    parts = StratifiedKFold if most >= 4 * _ENCODER_PARTS else KFold
-    return TargetEncoder(
-        target_type=target_type,
-        cv=parts(_ENCODER_PARTS, shuffle=True, random_state=problem.seed),
-    )
+    # In every fold there must be a class of as many rows as there are parts.
+    few = problem.classification and np.bincount(problem.y).max() < _ENCODER_ROWS
+    return TargetEncoder(target_type=target_type, cv=2 if few else 5, random_state=problem.seed)
 
 
 def _texts(problem: Problem) -> list[tuple[str, Any, int]]:

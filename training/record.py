@@ -3,6 +3,8 @@
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -98,6 +100,8 @@ class Recorder:
         """End the run: `FINISHED`, `FAILED` or `KILLED`, and say why."""
         import mlflow
 
+        if not self.run_id:
+            return
         if reason:
             self._client.set_tag(self.run_id, _NOTE, reason[:_LONGEST_NOTE])
             self._client.set_tag(self.run_id, "reason", reason[:_LONGEST_TAG])
@@ -135,13 +139,13 @@ class Recorder:
         import mlflow
 
         run_id = self._child(name, began)
-        (files / "model_card.md").write_text(card, encoding="utf-8")
-        with mlflow.start_run(run_id=run_id, nested=True):
-            model = log_model(name, parts, self._subject, self._client)
-        metrics = _metrics(tuned, finished, self._subject.metric, model.model_id)
-        self._log(run_id, metrics, finished.params, {_NOTE: card[:_LONGEST_NOTE]})
-        self._client.log_artifacts(run_id, str(files))
-        self._finish_child(run_id, "FINISHED")
+        with self._ending(run_id):
+            (files / "model_card.md").write_text(card, encoding="utf-8")
+            with mlflow.start_run(run_id=run_id, nested=True):
+                model = log_model(name, parts, self._subject, self._client)
+            metrics = _metrics(tuned, finished, self._subject.metric, model.model_id)
+            self._log(run_id, metrics, finished.params, {_NOTE: card[:_LONGEST_NOTE]})
+            self._client.log_artifacts(run_id, str(files))
         return run_id, str(model.model_uri)
 
     def failure(self, name: str, reason: str, detail: str, began: float) -> str:
@@ -204,6 +208,17 @@ class Recorder:
         )
         self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
         return str(run.info.run_id)
+
+    @contextmanager
+    def _ending(self, run_id: str) -> Iterator[None]:
+        """End a candidate's run as what came of recording it; none is left half made."""
+        try:
+            yield
+        except BaseException as error:
+            killed = isinstance(error, KeyboardInterrupt)
+            self._finish_child(run_id, "KILLED" if killed else "FAILED")
+            raise
+        self._finish_child(run_id, "FINISHED")
 
     def _finish_child(self, run_id: str, status: str) -> None:
         if not self._parent:

@@ -101,6 +101,11 @@ def check(request: Request) -> None:
         raise UserError(
             f"expected a seed from 0 to 2147483647, got {request.seed}; use e.g. seed=0"
         )
+    if set(request.register) & set("/:"):
+        raise UserError(
+            f"expected a registered model's name without '/' and ':', got {request.register!r}; "
+            "correct register="
+        )
     if request.group and request.time:
         raise UserError(
             f"expected group or time, got both ({request.group!r} and {request.time!r}); "

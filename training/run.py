@@ -137,8 +137,8 @@ def applicable(candidates: list[str], task: str) -> tuple[list[str], list[dict[s
 @contextmanager
 def recording(recorder: Recorder) -> Iterator[Recorder]:
     """Begin the parent run, and end it as what it came to."""
-    recorder.start()
     try:
+        recorder.start()
         yield recorder
     except KeyboardInterrupt:
         recorder.end("KILLED", "interrupted")

@@ -227,7 +227,7 @@ def _without_defaults(column: Column) -> dict[str, Any]:
 
 def _target(record: Any) -> Target:
     record = _checked(record, {"name", "kind", "classes"}, {"name", "kind"}, "the target")
-    _typed(record, {"name": str}, "the target")
+    _typed(record, {"name": str, "classes": list}, "the target")
     _one_of(record["kind"], TARGET_KINDS, "kind of target")
     return Target(**record)
 

@@ -182,8 +182,9 @@ class Search:
         if limit is None and contender.probe is None and self._fitting_rows() > PROBE_ROWS:
             limit = PROBE_ROWS
         fold = len(contender.trial.folds)
-        contender.running = FitFold(contender.trial.params, fold, limit)
-        contender.connection().send(contender.running)
+        request = FitFold(contender.trial.params, fold, limit)
+        contender.connection().send(request)
+        contender.running = request
 
     def _take(self, contender: Contender, elapsed: float) -> None:
         """Take in what a candidate's process has answered."""
@@ -211,6 +212,12 @@ class Search:
         state = contender.study.add(trial, asked.fold, answer)
         if state != "running":
             contender.trial = None
+            if not math.isfinite(trial.mean):
+                contender.failures += 1
+                contender.reason = (
+                    f"{self._problem.metric} is not defined on any fold's validation rows, which "
+                    "have one class only; use metric=log_loss, or fewer folds"
+                )
             best = contender.study.best
             if best is trial:
                 gain = abs(previous.mean - best.mean) if previous else 0.0

@@ -185,7 +185,12 @@ def _sampler(search: str, space: dict[str, Any], seed: int) -> Any:
     if search == "random":
         return samplers.RandomSampler(seed=seed)
     if search == "grid":
-        return samplers.GridSampler(_grid(space), seed=seed)
+
+        class Grid(samplers.GridSampler):
+            def after_trial(self, *_: Any) -> None:
+                """Optuna's would stop its own loop after the last point, and we have none."""
+
+        return Grid(_grid(space), seed=seed)
     import warnings
 
     from optuna.exceptions import ExperimentalWarning

@@ -35,7 +35,13 @@ def check_server() -> None:
     uri = mlflow.get_tracking_uri()
     parts = urlsplit(uri)
     if parts.scheme in ("http", "https") and parts.hostname:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            raise UserError(
+                f"expected a port number in the address of the MLflow server, got "
+                f"{parts.netloc.rpartition('@')[2]!r}; correct MLFLOW_TRACKING_URI"
+            ) from None
         try:
             socket.create_connection((parts.hostname, port), timeout=_PATIENCE).close()
         except OSError as error:

@@ -79,7 +79,9 @@ def coded(values: Values) -> tuple[np.ndarray, list[str | None]]:
         values = pd.Series(np.array([label(item) for item in values], dtype=object), dtype=object)
     codes, distinct = pd.factorize(values)
     # One by one, the items of pandas' string arrays are slow to get at.
-    return codes, [label(item) for item in np.asarray(distinct, dtype=object)]
+    items = np.asarray(distinct, dtype=object).tolist()
+    texts = isinstance(dtype, pd.StringDtype)
+    return codes, items if texts else [label(item) for item in items]
 
 
 def to_texts(values: Values) -> np.ndarray:

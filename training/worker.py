@@ -86,8 +86,14 @@ class Worker:
         self._process.start()
         theirs.close()
 
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
     def send(self, request: FitFold | Finish) -> None:
-        self.connection.send(request)
+        """Ask for something. A process that is dead by now is for `receive` to tell."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(request)
 
     def receive(self) -> Any:
         """The answer to the last request; a `Failure` if the process died of it."""
@@ -180,10 +186,12 @@ def _fit_fold(request: FitFold, algorithm: Algorithm, problem: Problem, threads:
     rows, valid = fold_rows(problem, request.fold, request.limit)
     fitted = fit(algorithm, problem, request.params, rows, threads)
     prediction = predict(fitted, problems.take(problem.X, valid), problem.classes)
+    if not np.isfinite(prediction).all():
+        raise ValueError("some predictions are not finite: the fit has diverged")
     value = score(problem.metric, np.asarray(problem.y)[valid], prediction)
-    return FoldResult(
-        value, time.perf_counter() - start, fitted.iterations, prediction.astype(np.float32)
-    )
+    # Many classes' probabilities are kept short; numbers and ranks need all their digits.
+    kept = prediction.astype(np.float32) if problem.classes > 2 else prediction
+    return FoldResult(value, time.perf_counter() - start, fitted.iterations, kept)
 
 
 def fold_rows(problem: Problem, fold: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:

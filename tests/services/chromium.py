@@ -1,5 +1,6 @@
 """Debian's Chromium, headless, driven by selenium through Debian's chromedriver."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,9 +49,10 @@ def chromium(width: int = 1600, height: int = 1000) -> Iterator["Chrome"]:
     with tempfile.TemporaryDirectory(prefix="sixfold-chromium-", ignore_cleanup_errors=True) as own:
         options = ChromeOptions()
         options.binary_location = str(browser)
-        for flag in (*_FLAGS, f"--user-data-dir={own}", f"--window-size={width},{height}"):
+        for flag in (*_FLAGS, f"--user-data-dir={own}/profile", f"--window-size={width},{height}"):
             options.add_argument(flag)
-        page = Chrome(options=options, service=Service(str(driver)))
+        home = {**os.environ, "HOME": own}  # crash reports go there, whatever the profile
+        page = Chrome(options=options, service=Service(str(driver), env=home))
         try:
             resize(page, width, height)
             page.set_page_load_timeout(60)

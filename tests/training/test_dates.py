@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.dates import find_layout
@@ -94,6 +94,7 @@ def test_what_is_no_date(texts: list[str]) -> None:
     assert find_layout(texts, np.ones(len(texts))) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=20))
 def test_any_texts(texts: list[str]) -> None:
     find_layout(texts, np.ones(len(texts)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.hashing import column_hashes, fingerprint, row_hashes
@@ -21,6 +21,7 @@ _ANY = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_ANY, min_size=1, max_size=20))
 def test_any_column_has_hashes_that_do_not_depend_on_the_index(cells: list[object]) -> None:
     values = pd.Series(cells, dtype=object)

@@ -106,6 +106,13 @@ def test_twins_are_dropped_and_near_twins_stay() -> None:
     assert "dropped 'colour again': the same values as 'colour'" in notes
 
 
+def test_of_twins_the_one_with_a_role_stays() -> None:
+    frame = mixed_frame().assign(again=lambda frame: frame["born"])
+    _, schema, _ = inferred(frame, time="again")
+    assert schema.column("born").why == "the same values as 'again'"
+    assert (schema.column("again").kind, schema.column("again").format) == ("datetime", "%d.%m.%Y")
+
+
 def test_names_of_any_kind() -> None:
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({name: rng.normal(size=50) for name in _UGLY_NAMES})

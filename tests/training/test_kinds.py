@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.tables import CELLS
@@ -88,6 +88,7 @@ def test_kinds(name: str, values: Any, kind: str, why: str) -> None:
     assert (column.kind, column.why) == (kind, why)
 
 
+@settings(deadline=None)
 @given(st.lists(CELLS, min_size=1, max_size=30))
 def test_any_column_has_a_kind(cells: list[Any]) -> None:
     column, _ = column_of("x", pd.Series(cells, dtype=object))

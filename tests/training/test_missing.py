@@ -1,7 +1,7 @@
 """The grammar of `na_values`."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.missing import USUAL, parse_missing
@@ -26,6 +26,7 @@ def test_items(text: str, added: set[str], numbers: tuple[float, ...], gone: set
     assert missing.markers == (USUAL | added) - gone
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_text_is_wrong(text: str) -> None:
     assert all(number == number for number in parse_missing(text).numbers)

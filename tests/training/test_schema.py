@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.schema import KINDS, PARTS, TARGET_KINDS, TASKS, Column, Schema, SchemaError, Target
@@ -45,6 +45,7 @@ def schemas(draw: st.DrawFn) -> Schema:
     )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(schemas())
 def test_a_schema_survives_its_file(schema: Schema) -> None:
     again = Schema.from_json(schema.to_json())
@@ -53,6 +54,7 @@ def test_a_schema_survives_its_file(schema: Schema) -> None:
     assert repr(again.target.classes) == repr(schema.target.classes)  # True is not 1
 
 
+@settings(deadline=None)
 @given(schemas())
 def test_features_have_names_of_their_own(schema: Schema) -> None:
     names = [feature.name for feature in schema.features]
@@ -109,6 +111,7 @@ def _with(path: list[str | int], value: Any) -> str:
         (_with(["columns", 1, "name"], "when"), "'when' twice"),
         (_with(["columns"], {}), "'columns' of the schema as list, got dict"),
         (_with(["target", "kind"], "float64"), "float, got 'float64'"),
+        (_with(["target", "classes"], "ab"), "'classes' of the target as list, got str"),
         (_with(["target", "name"], None), "expected 'name' in the target"),
         (_with(["rows"], "10"), "'rows' of the schema as int, got str"),
         (_with(["format"], 99), "format 1"),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.tables import CELLS
@@ -26,6 +26,7 @@ from training.values import (
 _READERS = [to_numbers, to_booleans, to_moments, to_texts]
 
 
+@settings(deadline=None)
 @given(st.lists(CELLS, max_size=12))
 def test_cells_and_columns_of_any_content_are_read_alike(cells: list[Any]) -> None:
     column = pd.Series(cells, dtype=object)
@@ -35,6 +36,7 @@ def test_cells_and_columns_of_any_content_are_read_alike(cells: list[Any]) -> No
         np.testing.assert_array_equal(read(column), read(array))
 
 
+@settings(deadline=None)
 @given(st.lists(CELLS, max_size=12))
 def test_numbers_are_finite_or_missing(cells: list[Any]) -> None:
     numbers = to_numbers(pd.Series(cells, dtype=object))
@@ -143,6 +145,7 @@ def test_plain_numbers_are_no_moments() -> None:
     assert not np.isnat(parse_moments(["20200102"], "%Y%m%d")).any()
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
 def test_parts_of_a_moment(moment: datetime) -> None:
     values = np.array([moment, None], "datetime64[us]")

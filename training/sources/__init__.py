@@ -44,10 +44,10 @@ def fetch(source: str, folder: Path) -> Path | Bundled:
 def without_credentials(source: str) -> str:
     """The source as it may be logged: no user, password or query, which may hold a signature."""
     scheme = _scheme(source)
-    if scheme not in ("http", "https", "s3"):
+    if scheme in ("", "file"):
         return source
     bare = _USER.sub(r"\1", source)
-    return bare if scheme == "s3" else bare.partition("?")[0].partition("#")[0]
+    return bare.partition("?")[0].partition("#")[0] if scheme in ("http", "https") else bare
 
 
 def _scheme(source: str) -> str:

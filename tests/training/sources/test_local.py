@@ -70,6 +70,7 @@ def test_an_unknown_scheme(source: str) -> None:
         ("s3://key:secret@bucket/t.csv", "s3://bucket/t.csv"),
         ("data/a?b@c.csv", "data/a?b@c.csv"),
         ("sklearn:iris", "sklearn:iris"),
+        ("mlflow-artifacts://user:secret@host/1/t.csv", "mlflow-artifacts://host/1/t.csv"),
     ],
 )
 def test_credentials_are_not_shown(source: str, shown: str) -> None:

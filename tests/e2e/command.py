@@ -1,0 +1,56 @@
+"""Calling `mlflow` and `sixfold` as a user would, in a folder of the user's own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+_TIMEOUT = 500.0
+
+
+def start(
+    folder: Path,
+    program: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[str]:
+    """Start a program of this environment, as the leader of a process group of its own."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return subprocess.Popen(
+        [sys.executable, "-m", program, *arguments],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def call(
+    folder: Path,
+    program: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    code: int = 0,
+) -> str:
+    """Run a program to its end and return all it printed; fails on another exit code."""
+    process = start(folder, program, arguments, environment)
+    printed, _ = process.communicate(timeout=_TIMEOUT)
+    assert process.returncode == code, f"{program} ended with {process.returncode}:\n{printed}"
+    return printed
+
+
+def mlflow_run(
+    folder: Path,
+    project: str | Path,
+    parameters: Mapping[str, object],
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    code: int = 0,
+) -> str:
+    """`mlflow run PROJECT -P name=value …`, as `call`."""
+    given = [part for name, value in parameters.items() for part in ("-P", f"{name}={value}")]
+    return call(folder, "mlflow", ["run", str(project), *options, *given], environment, code)
