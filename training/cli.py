@@ -22,6 +22,7 @@ def _one_line(function: Callable[..., Any]) -> Callable[..., Any]:
         from training.errors import SixfoldError
 
         signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGINT, _interrupt)
         try:
             return function(*args, **options)
         except SixfoldError as error:
@@ -35,6 +36,9 @@ def _one_line(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _interrupt(*_: object) -> NoReturn:
+    # Once is enough: a second one would interrupt the tidying up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

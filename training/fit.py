@@ -213,7 +213,7 @@ def _filled(X: Any) -> Any:
         X[:, np.isnan(X).all(axis=0)] = 0.0
         return X
     for place, dtype in enumerate(X.dtypes):
-        if dtype != object and X.iloc[:, place].isna().all():
+        if dtype.kind != "O" and X.iloc[:, place].isna().all():
             X.isetitem(place, 0.0)
     return X
 

@@ -1,19 +1,21 @@
 # ruff: noqa: F401
 """What every candidate's process needs, imported once in the server they are forked from."""
 
-import matplotlib.backends.backend_agg
-import matplotlib.figure
-import numpy
 import scipy.sparse
 import sklearn.calibration
 import sklearn.compose
+import sklearn.datasets
 import sklearn.ensemble
+import sklearn.feature_extraction.text
 import sklearn.impute
 import sklearn.linear_model
+import sklearn.model_selection
 import sklearn.pipeline
 import sklearn.preprocessing
 import skops.io
 
 import training.finish
 import training.fit
+import training.plots
+import training.prepare
 import training.worker

@@ -1,12 +1,18 @@
 """A table becomes what all candidates are trained on: the schema, the split, the rows."""
 
 import json
-from dataclasses import dataclass
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from training import problem as problems
 from training.errors import UserError
 from training.evaluate import choose_metric
 from training.features import conform, drop_unlabelled, encode_target
@@ -17,7 +23,7 @@ from training.record import Subject
 from training.request import Request
 from training.schema import Schema
 from training.split import make_split, row_hashes
-from training.table import Table
+from training.table import Table, read_table
 
 _EXAMPLE_ROWS = 5
 #: Validation rows of a fold beyond this number say nothing more and cost every candidate time.
@@ -106,6 +112,47 @@ def prepare(request: Request, table: Table) -> Prepared:
         [*table.notes, *notes],
         warnings,
     )
+
+
+@contextmanager
+def prepared_aside(request: Request, folder: Path) -> Iterator[Callable[[], Prepared]]:
+    """Read and prepare the request's table in a process of its own, while the caller goes on.
+
+    The process is forked from a server that has imported what it takes (see `worker.prepare`), and
+    the caller, who imports MLflow meanwhile, never holds the table.
+
+    Parameters
+    ----------
+    request : Request
+    folder : Path
+        The problem is written there; what the caller gets are memory maps of it.
+
+    Yields
+    ------
+    callable () -> Prepared
+        Waits for it. Raises what `read_table` and `prepare` raise.
+    """
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupts) as pool:
+        coming = pool.submit(_read_and_prepare, request, folder)
+
+        def wait() -> Prepared:
+            prepared = coming.result()
+            pool.shutdown(wait=False)  # and with it all that reading has taken
+            return replace(prepared, problem=problems.load(folder))
+
+        yield wait
+
+
+def _leave_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
+
+
+def _read_and_prepare(request: Request, folder: Path) -> Prepared:
+    prepared = prepare(request, read_table(request.data, request.na_values))
+    problems.save(prepared.problem, folder)
+    # The rows stay here: the caller maps the files into its memory.
+    return replace(prepared, problem=None)  # type: ignore[arg-type]
 
 
 def _read_override(path: str) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,12 +15,11 @@ from training.card import parent_card
 from training.contender import Options
 from training.errors import SixfoldError, TrainingFailed, UserError
 from training.isolate import Limits, check_engine, train_isolated
-from training.prepare import Prepared, prepare
+from training.prepare import Prepared, prepared_aside
 from training.progress import Progress
 from training.record import Recorder
 from training.request import Request, check
 from training.resources import cpus
-from training.table import read_table
 
 
 def train(
@@ -60,31 +58,28 @@ def train(
     candidates = request.candidates()
     slots = min(cpus(), len(candidates))
     threads = max(1, cpus() // slots)
-    worker.prepare(threads)  # imports in a process of its own, while this one imports and reads
-    progress.stage(f"reading {request.data}")
-    prepared = prepare(request, read_table(request.data, request.na_values))
-    tell(prepared, progress)
-    candidates, skipped = applicable(candidates, prepared.problem.task)
-    tracking.check_server()
+    worker.prepare(threads)
     options = Options(request.budget, request.search, slots, threads, request.memory())
-    with (
-        recording(Recorder(request, prepared.subject, parent)) as recorder,
-        TemporaryDirectory(prefix="sixfold-") as folder,
-    ):
+    with TemporaryDirectory(prefix="sixfold-") as name, ExitStack() as stack:
+        folder = Path(name)
+        progress.stage(f"reading {request.data}")
+        coming = stack.enter_context(prepared_aside(request, folder / problem.FOLDER))
+        tracking.check_server()
+        prepared = coming()
+        tell(prepared, progress)
+        candidates, skipped = applicable(candidates, prepared.problem.task)
+        recorder = stack.enter_context(recording(Recorder(request, prepared.subject, parent)))
         progress.stage(f"run {recorder.run_id} at {tracking.location()}")
-        prepared = on_disk(prepared, Path(folder))
         if limits:
             trained = train_isolated(
-                request, prepared, candidates, limits, recorder, Path(folder), progress
+                request, prepared, candidates, limits, recorder, folder, progress
             )
         else:
-            trained = train_candidates(
-                prepared, candidates, Path(folder), options, recorder, progress
-            )
+            trained = train_candidates(prepared, candidates, folder, options, recorder, progress)
         outcomes = list(told(trained, progress))
         if parent:
             return alone(outcomes)
-        outcomes += told(average(prepared, outcomes, Path(folder), recorder, progress), progress)
+        outcomes += told(average(prepared, outcomes, folder, recorder, progress), progress)
         return conclude(request, prepared, outcomes, skipped, recorder, progress)
 
 
@@ -150,12 +145,6 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
         recorder.end("FAILED", f"{type(error).__name__}: {error}")
         raise
     recorder.end("FINISHED")
-
-
-def on_disk(prepared: Prepared, folder: Path) -> Prepared:
-    """Write the problem's rows to a folder and go on with memory maps of them."""
-    problem.save(prepared.problem, folder / problem.FOLDER)
-    return replace(prepared, problem=problem.load(folder / problem.FOLDER))
 
 
 def conclude(

@@ -13,7 +13,6 @@ from tests.training.trained import Trained, store_in, train_quietly
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> Iterator[None]:
     # The libraries must be there to be limited.
-    import scipy.linalg
     import sklearn.ensemble  # noqa: F401
 
     with threadpool_limits(1):
@@ -26,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     frame = frame_of("all", "multiclass", 160)
     frame["y"] = frame["y"].map({"low": "[low]", "mid": "<mid>", "high": "hi, $g_h$"})
     frame["whole"] = np.arange(160) % 7
-    frame = frame.rename(columns={"a": "a[b", "b": "1", "c": 'l\'o"ur <x>, €:'})
+    frame = frame.rename(columns={"a": "a[b", "b": "1", "c": "l'o\"ur <x>, €:"})
     with store_in(tmp_path_factory.mktemp("trained")) as folder:
         frame.to_parquet("table.parquet")
         board = train_quietly(

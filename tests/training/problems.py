@@ -13,7 +13,21 @@ from training.table import table_from
 
 TASKS = ("regression", "binary", "multiclass")
 KINDS = ("numeric", "missing", "categorical", "high_cardinality", "text", "boolean", "datetime")
-_WORDS = np.array("lorem ipsum dolor sit amet elit sed do eiusmod tempor incididunt".split())
+_WORDS = np.array(
+    [
+        "lorem",
+        "ipsum",
+        "dolor",
+        "sit",
+        "amet",
+        "elit",
+        "sed",
+        "do",
+        "eiusmod",
+        "tempor",
+        "incididunt",
+    ]
+)
 
 
 def frame_of(kind: str, task: str, rows: int = 120, seed: int = 0) -> pd.DataFrame:
@@ -47,7 +61,9 @@ def frame_of(kind: str, task: str, rows: int = 120, seed: int = 0) -> pd.DataFra
 
 def prepared_of(frame: pd.DataFrame, **given: Any) -> Prepared:
     """A frame with the target `y`, prepared as a training does."""
-    return prepare(Request(**{"target": "y", "folds": 3, "test_size": 0.25, **given}), table_from(frame))
+    return prepare(
+        Request(**{"target": "y", "folds": 3, "test_size": 0.25, **given}), table_from(frame)
+    )
 
 
 def problem_of(

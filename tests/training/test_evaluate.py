@@ -50,9 +50,7 @@ REFERENCE = {
     "recall": lambda y, p: reference.recall_score(y, p.argmax(axis=1)),
     "roc_auc_ovr": lambda y, p: reference.roc_auc_score(y, p, multi_class="ovr"),
     "f1_macro": lambda y, p: reference.f1_score(y, p.argmax(axis=1), average="macro"),
-    "precision_macro": lambda y, p: reference.precision_score(
-        y, p.argmax(axis=1), average="macro"
-    ),
+    "precision_macro": lambda y, p: reference.precision_score(y, p.argmax(axis=1), average="macro"),
     "recall_macro": lambda y, p: reference.recall_score(y, p.argmax(axis=1), average="macro"),
 }
 ROWS_OF = {"regression": regression, "binary": lambda: classes(2), "multiclass": lambda: classes(4)}

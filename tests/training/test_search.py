@@ -276,9 +276,7 @@ def test_a_candidate_that_needs_too_much_memory_fails_alone(
     assert "memory" in found.reason
 
 
-def test_numbers_keep_all_their_digits(
-    begun: list[Search], tmp_path: Path
-) -> None:
+def test_numbers_keep_all_their_digits(begun: list[Search], tmp_path: Path) -> None:
     frame = frame_of("numeric", "regression", 120)
     frame["y"] += 1e9
     problem = prepared_of(frame).problem

@@ -150,7 +150,9 @@ def test_balanced_classes_lift_the_rare_ones_probability(candidate: str) -> None
     small = replace(small, y=y)
     plain = quick(algorithm, small) | ({"min_samples_leaf": 20} if "forest" in candidate else {})
     means = [
-        predict(fit(algorithm, small, plain | {"class_weight": weight}), small.X_test, 2)[:, 1].mean()
+        predict(fit(algorithm, small, plain | {"class_weight": weight}), small.X_test, 2)[
+            :, 1
+        ].mean()
         for weight in ("none", "balanced")
     ]
     calibrated = candidate in ("linear_regression", "svm")  # which calibration takes back
