@@ -6,6 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
 ROOT = Path(__file__).parents[2]
 _TIMEOUT = 500.0
 
@@ -54,3 +57,9 @@ def mlflow_run(
     """`mlflow run PROJECT -P name=value …`, as `call`."""
     given = [part for name, value in parameters.items() for part in ("-P", f"{name}={value}")]
     return call(folder, "mlflow", ["run", str(project), *options, *given], environment, code)
+
+
+def runs(folder: Path) -> list[Run]:
+    """Every run in a folder's embedded store, in any state."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    return list(client.search_runs([e.experiment_id for e in client.search_experiments()]))

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.e2e.command import ROOT, call, mlflow_run, start
+from tests.e2e.command import ROOT, call, mlflow_run, runs, start
 
 pytestmark = pytest.mark.docker
 
@@ -42,12 +42,6 @@ def ours(engine: docker.DockerClient) -> list[Container]:
 @pytest.fixture(scope="module")
 def engine() -> docker.DockerClient:
     return docker.from_env()
-
-
-def runs(folder: Path) -> list[Run]:
-    """Every run in a folder's embedded store, in any state."""
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    return list(client.search_runs([e.experiment_id for e in client.search_experiments()]))
 
 
 def parent_of(found: list[Run]) -> Run:

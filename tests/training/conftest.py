@@ -30,8 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
         frame.to_parquet("table.parquet")
         board = train_quietly(
             data="table.parquet",
-            algorithms="logistic_regression,decision_tree,gradient_boosting:sklearn,"
-            "gradient_boosting:lightgbm",
+            algorithms="decision_tree,gradient_boosting:sklearn,gradient_boosting:lightgbm",
             register="winner",
         )
         yield Trained(folder, frame, board)

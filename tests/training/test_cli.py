@@ -78,7 +78,7 @@ def test_a_wrong_option_is_one_line_and_exit_code_2(
     for text in expected:
         assert text in lines[-1]
     assert "Traceback" not in done.output
-    assert statuses() == []
+    assert not (store / "mlflow.db").exists() or statuses() == []
 
 
 def test_a_missing_file_is_one_line_and_exit_code_2(store: Path) -> None:

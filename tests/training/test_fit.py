@@ -50,7 +50,7 @@ def test_a_class_that_no_row_has_gets_no_probability(candidate: str) -> None:
 
 
 @pytest.mark.parametrize("candidate", CLASSIFIERS)
-@pytest.mark.parametrize("fewest", [1, 2, 3])
+@pytest.mark.parametrize("fewest", [1, 3])
 def test_rare_classes_survive(candidate: str, fewest: int) -> None:
     problem = problem_of("numeric", "multiclass")
     rare = np.flatnonzero(problem.y == 2)
@@ -79,12 +79,12 @@ def test_one_positive_in_a_hundred(candidate: str) -> None:
     top = frame["y"].rank(ascending=False) <= 4
     frame["y"] = np.where(top, "yes", "no")
     problem = prepared_of(frame).problem
-    for rows, _ in problem.folds:
-        probabilities(candidate, problem, np.asarray(rows), early=candidate in BOOSTED)
+    rows, _ = problem.folds[0]
+    probabilities(candidate, problem, np.asarray(rows), early=candidate in BOOSTED)
 
 
 @pytest.mark.parametrize("candidate", TABLE)
-@pytest.mark.parametrize("kind", ["numeric", "all"])
+@pytest.mark.parametrize("kind", ["all"])
 def test_features_without_a_value_or_with_one(candidate: str, kind: str) -> None:
     """A fold's rows may have no value of a feature that the validation rows have."""
     task = "binary" if candidate == "logistic_regression" else "regression"
@@ -146,7 +146,7 @@ def test_twenty_rows(candidate: str) -> None:
     for task in tasks:
         frame = frame_of("categorical", task, 20)
         problem = prepared_of(frame, folds=5, test_size=0.2).problem
-        for rows, _ in problem.folds[:2]:
+        for rows, _ in problem.folds[:1]:
             params = first(candidate, problem, early=True)
             fitted = fit(find(candidate), problem, params, np.asarray(rows))
             assert np.isfinite(predict(fitted, problem.X_test, problem.classes)).all()

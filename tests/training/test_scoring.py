@@ -26,7 +26,6 @@ from training.scoring import Model, load_pipeline
 from training.table import read_table
 
 CANDIDATES = (
-    "logistic_regression",
     "decision_tree",
     "gradient_boosting:sklearn",
     "gradient_boosting:lightgbm",

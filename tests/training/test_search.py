@@ -120,15 +120,15 @@ def test_all_processes_end_with_the_search(
     assert not [pid for pid in living if psutil.pid_exists(pid)]
 
 
-@pytest.mark.parametrize("kind", ["tpe", "random", "grid"])
+@pytest.mark.parametrize("kind", ["tpe"])
 def test_a_search_uses_its_budget_and_no_more(
     begun: list[Search], folder: Path, problem: Problem, kind: str
 ) -> None:
     heard = Heard()
-    search = search_of(begun, folder, problem, QUICK, heard, budget=3.0, search=kind)
+    search = search_of(begun, folder, problem, QUICK, heard, budget=2.0, search=kind)
     start = time.monotonic()
     tuned = search.tune()
-    assert time.monotonic() - start < 1.15 * 3.0 + 5.0
+    assert time.monotonic() - start < 1.15 * 2.0 + 5.0
     for item in tuned.values():
         assert isinstance(item, Tuned)
         assert len(item.trials) > 1

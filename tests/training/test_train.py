@@ -90,7 +90,7 @@ def test_what_a_training_leaves_in_mlflow(trained: Trained) -> None:
     assert {run.info.status for run in runs} == {"FINISHED"}
     (parent,) = [run for run in runs if run.info.run_id == trained.board["run_id"]]
     children = [run for run in runs if run is not parent]
-    assert len(children) == len(trained.finished) == 5
+    assert len(children) == len(trained.finished) == 4
     for run in children:
         name, metrics = run.data.tags["candidate"], run.data.metrics
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
