@@ -162,8 +162,8 @@ def average(
     tuned = Tuned(
         params=result.params,
         predictions=held_out,
-        mean=float(scores.mean()),
-        std=float(scores.std()),
+        mean=float(np.nanmean(scores)),
+        std=float(np.nanstd(scores)),
         limit=None,
         trials=[],
         seconds=time.time() - began,

@@ -103,14 +103,14 @@ def finish(request: "Finish", algorithm: Algorithm, problem: Problem, threads: i
 
 
 def fold_scores(problem: Problem, predictions: dict[int, np.ndarray]) -> dict[str, list[float]]:
-    """Every metric on each fold's validation rows, for the folds that were predicted."""
+    """Every metric on each predicted fold's validation rows; NaN where they leave it undefined."""
     y = np.asarray(problem.y)
-    scores: dict[str, list[float]] = {}
-    for fold, prediction in sorted(predictions.items()):
-        valid = np.asarray(problem.folds[fold][1])
-        for name, value in all_scores(problem.task, y[valid], prediction.astype(float)).items():
-            scores.setdefault(name, []).append(value)
-    return scores
+    by_fold = [
+        all_scores(problem.task, y[np.asarray(problem.folds[fold][1])], prediction.astype(float))
+        for fold, prediction in sorted(predictions.items())
+    ]
+    names = dict.fromkeys(name for scores in by_fold for name in scores)
+    return {name: [scores.get(name, np.nan) for scores in by_fold] for name in names}
 
 
 def one_row_seconds(predict_one: Any, problem: Problem, seconds: float = 0.3) -> float:

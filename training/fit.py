@@ -111,6 +111,8 @@ def _fit_early(
     rows: np.ndarray,
     y: np.ndarray,
 ) -> int:
+    from sklearn.frozen import FrozenEstimator
+
     kept, held = _hold_out(problem, rows, y)
     if not _stands_for(y[kept], y[rows], problem):
         kept, held = _any_tenth(problem, rows, y)
@@ -121,7 +123,13 @@ def _fit_early(
     X_held = preprocess.transform(take(problem.X, held))
     assert algorithm.boost is not None
     extra = _fit_params(algorithm, problem, params, y[kept])
-    return algorithm.boost(model, X, y[kept], X_held, y[held], extra)
+    if problem.classification:
+        return algorithm.boost(model, X, y[kept], X_held, y[held], extra)
+    scale = model.transformer.fit(y[kept, None])
+    z, z_held = (scale.transform(y[part, None]).ravel() for part in (kept, held))
+    iterations = algorithm.boost(model.regressor, X, z, X_held, z_held, extra)
+    model.set_params(regressor=FrozenEstimator(model.regressor)).fit(X, y[kept])
+    return iterations
 
 
 def _hold_out(problem: Problem, rows: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -147,10 +147,11 @@ def number(value: float | None) -> str:
     """A score with four significant digits."""
     if value is None or not math.isfinite(value):
         return "-"
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        digits = max(0, 3 - math.floor(math.log10(abs(value)))) if abs(value) >= 1 else 4
-        return f"{value:.{digits}f}"
-    return f"{value:.3g}"
+    if value == 0:
+        return "0.0000"
+    if not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.4g}"
+    return f"{value:.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
 
 
 def size(count: int) -> str:

@@ -266,7 +266,7 @@ def _metrics(tuned: "Tuned", finished: "Finished", metric: str, model_id: str) -
         for fold, value in enumerate(values)
     ]
     for name, values in finished.fold_scores.items():
-        found.append(_metric(f"cv_{name}", sum(values) / len(values), model_id=model_id))
+        found.append(_metric(f"cv_{name}", _mean(values), model_id=model_id))
     found += [
         _metric(f"test_{name}", value, model_id=model_id)
         for name, value in finished.test_scores.items()
@@ -281,8 +281,15 @@ def _metrics(tuned: "Tuned", finished: "Finished", metric: str, model_id: str) -
         "predict_seconds_per_row": finished.predict_seconds_per_row,
         "model_bytes": finished.model_bytes,
     }
+    if tuned.limit is not None:
+        single["search_rows"] = tuned.limit
     found += [_metric(name, value) for name, value in single.items()]
     return [item for item in found if item.value == item.value]
+
+
+def _mean(values: list[float]) -> float:
+    defined = [value for value in values if value == value]
+    return sum(defined) / len(defined)
 
 
 def _metric(name: str, value: float, step: int = 0, model_id: str | None = None) -> "Metric":

@@ -186,6 +186,7 @@ def conclude(
     if request.register:
         version = recorder.register(request.register, rows[0]["model_uri"])
         progress.stage(f"{rows[0]['name']} is version {version} of {request.register}")
+    progress.stage(tracking.how_to_look(recorder.experiment_id))
     return board
 
 

@@ -69,6 +69,19 @@ def location() -> str:
     return uri.replace(credentials + at, "", 1)
 
 
+def how_to_look(experiment_id: str) -> str:
+    """Where the runs are to be seen in the MLflow UI, in a sentence.
+
+    The link names the view: MLflow 3.17's UI opens an experiment in its GenAI view, whatever the
+    experiment's tag says (mlflow/mlflow#24498).
+    """
+    page = f"#/experiments/{experiment_id}?workflowType=machine_learning"
+    place = location()
+    if urlsplit(place).scheme in ("http", "https"):
+        return f"see the runs at {place.rstrip('/')}/{page}"
+    return f"see the runs with `mlflow ui`, at http://127.0.0.1:5000/{page}"
+
+
 def open_in_training_view(client: "MlflowClient", experiment_id: str) -> None:
     """Let the MLflow UI open the experiment in its model-training view, unless it has a view."""
     if _VIEW not in client.get_experiment(experiment_id).tags:

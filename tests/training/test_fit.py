@@ -213,3 +213,18 @@ def test_unknown_levels_are_no_news_to_the_user(recwarn: pytest.WarningsRecorder
     rows = np.flatnonzero(problem.X[:, place] != 2)
     probabilities("logistic_regression", problem, rows, early=False)
     assert not [str(item.message) for item in recwarn.list]
+
+
+@pytest.mark.parametrize("candidate", BOOSTED)
+def test_boosting_survives_a_target_far_from_zero(candidate: str) -> None:
+    problem = problem_of("numeric", "regression")
+    signal = 10 * np.sign(np.nan_to_num(problem.X[:, 0]))
+    # XGBoost's predictions are in single precision, which has seven digits.
+    problem = replace(problem, y=(1e7 if candidate.endswith("xgboost") else 1e9) + signal)
+    algorithm = find(candidate)
+    params = algorithm.defaults(problem)[0]
+    early = fit(algorithm, problem, params, np.arange(problem.rows))
+    whole = fit(algorithm, problem, params | {"iterations": early.iterations})
+    for fitted in (early, whole):
+        error = np.abs(predict(fitted, problem.X, 0) - problem.y).mean()
+        assert error < np.abs(signal).mean() / 2

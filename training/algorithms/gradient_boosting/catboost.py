@@ -12,6 +12,7 @@ from training.algorithms.base import (
     Space,
     class_weights,
     pipeline,
+    standardised_target,
     unweighted,
 )
 from training.algorithms.gradient_boosting import PATIENCE, iterations
@@ -42,7 +43,7 @@ def _build(problem: Problem, params: Params, threads: int) -> Any:
         weights = {"auto_class_weights": "Balanced"} if balanced else {}
         model = CatBoostClassifier(**shared, **weights)
     else:
-        model = CatBoostRegressor(**shared)
+        model = standardised_target(CatBoostRegressor(**shared))
     return pipeline(ordinal(problem, native=False), model)
 
 

@@ -10,6 +10,7 @@ from training.algorithms.base import (
     Space,
     class_weights,
     pipeline,
+    standardised_target,
     unweighted,
     weight,
 )
@@ -39,7 +40,7 @@ def _build(problem: Problem, params: Params, threads: int) -> Any:
     if problem.classification:
         model = LGBMClassifier(class_weight=weight(params), **shared)
     else:
-        model = LGBMRegressor(**shared)
+        model = standardised_target(LGBMRegressor(**shared))
     return pipeline(ordinal(problem), model)
 
 

@@ -8,6 +8,7 @@ from training.algorithms.base import (
     Space,
     class_weights,
     pipeline,
+    standardised_target,
     unweighted,
     weight,
 )
@@ -34,7 +35,7 @@ def _build(problem: Problem, params: Params, threads: int) -> Any:
     if problem.classification:
         model = HistGradientBoostingClassifier(class_weight=weight(params), **shared)
     else:
-        model = HistGradientBoostingRegressor(**shared)
+        model = standardised_target(HistGradientBoostingRegressor(**shared))
     return pipeline(ordinal(problem), model)
 
 

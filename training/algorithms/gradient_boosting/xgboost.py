@@ -4,7 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from training.algorithms.base import Algorithm, Params, Space, class_weights, pipeline, unweighted
+from training.algorithms.base import (
+    Algorithm,
+    Params,
+    Space,
+    class_weights,
+    pipeline,
+    standardised_target,
+    unweighted,
+)
 from training.algorithms.gradient_boosting import PATIENCE, iterations
 from training.preprocess import ordinal
 from training.problem import Problem
@@ -27,6 +35,8 @@ def _build(problem: Problem, params: Params, threads: int) -> Any:
         n_jobs=threads,
         random_state=problem.seed,
     )
+    if not problem.classification:
+        model = standardised_target(model)
     return pipeline(ordinal(problem), model)
 
 
