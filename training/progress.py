@@ -77,7 +77,8 @@ class Progress:
         best = (
             f"best {self._metric} {number(self._best[1])} by {self._best[0]}" if self._best else ""
         )
-        text = f"{candidate}, trial {trial}: {number(score)}; {best}"
+        state = f"trial {trial}: {number(score)}" if trial else "first configuration"
+        text = f"{candidate}, {state}" + (f"; {best}" if best else "")
         if self._live:
             self._live.update(self._task, completed=min(elapsed, self._budget), description=text)
         elif better or time.monotonic() - self._last_line >= _LINE_SECONDS:

@@ -138,9 +138,9 @@ def test_parent_card_holds_the_leaderboard() -> None:
 
     _, _, board, absent = _tables(card)
     assert board[1:] == [
-        ["gradient_boosting:lightgbm =", "0.9500 ± 0.010000", "0.9600 (0.9300 to 0.9800)", "1.50 s",
+        ["gradient_boosting:lightgbm =", "0.9500 ± 0.01000", "0.9600 (0.9300 to 0.9800)", "1.50 s",
          "1.20 ms", "45.7 kB"],
-        ["random_forest =", "0.9500 ± 0.010000", "0.9600 (0.9300 to 0.9800)", "1.50 s", "1.20 ms",
+        ["random_forest =", "0.9500 ± 0.01000", "0.9600 (0.9300 to 0.9800)", "1.50 s", "1.20 ms",
          "45.7 kB"],
         ["decision_tree", "0.9000 ± 0.01000", "0.9600 (0.9300 to 0.9800)", "1.50 s", "1.20 ms",
          "45.7 kB"],
@@ -226,7 +226,7 @@ def test_candidate_card() -> None:
         ["Rows", "1,000"], ["Table fingerprint", "f" * 32], ["Parent run", "b" * 32],
     ]  # fmt: skip
     assert scores[1][:3] == [
-        "gradient_boosting:lightgbm =", "0.9500 ± 0.010000", "0.9600 (0.9300 to 0.9800)",
+        "gradient_boosting:lightgbm =", "0.9500 ± 0.01000", "0.9600 (0.9300 to 0.9800)",
     ]  # fmt: skip
     assert params[1:] == [["learning_rate", "0.1"]]
     assert "engine `lightgbm`" in card
