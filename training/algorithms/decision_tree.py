@@ -48,9 +48,11 @@ def _space(problem: Problem) -> Space:
 
 def _defaults(problem: Problem) -> list[Params]:
     leaf = max(1, min(20, problem.rows // 100))
+    # A split that takes a row or two out of the wrong leaf is worth keeping, however many there are.
+    pruning = min(1e-3, max(1e-6, 2 / problem.rows))
     return [
-        {"ccp_alpha": 1e-3, "max_depth": 12, "min_samples_leaf": leaf, **unweighted(problem)},
-        {"ccp_alpha": 1e-4, "max_depth": 20, "min_samples_leaf": leaf, **unweighted(problem)},
+        {"ccp_alpha": alpha, "max_depth": depth, "min_samples_leaf": leaf, **unweighted(problem)}
+        for alpha, depth in ((pruning, 12), (min(0.05, 10 * pruning), 20))
     ]
 
 
