@@ -96,8 +96,9 @@ def test_the_table_shows_every_candidate_and_reason() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.98765, "0.9877"), (12.3456, "12.35"), (1234.5, "1234"), (None, "-"), (math.nan, "-"),
-     (0.0, "0.0000"), (-0.5, "-0.5000"), (1.5e9, "1.5e+09"), (2e-7, "2e-07"), (0.00123, "0.001230")],
+    [(0.00123, "0.001230"), (0.98765, "0.9877"), (12.3456, "12.35"), (1234.5, "1234"),
+     (None, "-"), (math.nan, "-"), (0.0, "0.0000"), (-0.5, "-0.5000"),
+     (1.5e9, "1.5e+09"), (2e-7, "2e-07")],
 )  # fmt: skip
 def test_numbers_are_short(value: float | None, text: str) -> None:
     assert number(value) == text

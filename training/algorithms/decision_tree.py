@@ -48,7 +48,7 @@ def _space(problem: Problem) -> Space:
 
 def _defaults(problem: Problem) -> list[Params]:
     leaf = max(1, min(20, problem.rows // 100))
-    # A split that takes a row or two out of the wrong leaf is worth keeping, however many there are.
+    # A split that takes a row or two out of the wrong leaf is worth keeping in a table of any size.
     pruning = min(1e-3, max(1e-6, 2 / problem.rows))
     return [
         {"ccp_alpha": alpha, "max_depth": depth, "min_samples_leaf": leaf, **unweighted(problem)}

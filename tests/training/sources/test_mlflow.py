@@ -16,19 +16,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     import mlflow
 
     folder = tmp_path_factory.mktemp("store")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
-    experiment = mlflow.create_experiment(
-        "tables", artifact_location=(folder / "artifacts").as_uri()
-    )
-    with mlflow.start_run(experiment_id=experiment) as started:
-        for name in ("t.csv", "one/t.csv", "two/a.csv", "two/b.csv"):
-            path = folder / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text("a,b\n1,2\n3,4\n")
-            mlflow.log_artifact(str(path), Path(name).parent.name or None)
-    yield started.info.run_id
-    mlflow.set_tracking_uri(before)
+    # By the environment: what `set_tracking_uri` sets would outlive this module.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        experiment = mlflow.create_experiment(
+            "tables", artifact_location=(folder / "artifacts").as_uri()
+        )
+        with mlflow.start_run(experiment_id=experiment) as started:
+            for name in ("t.csv", "one/t.csv", "two/a.csv", "two/b.csv"):
+                path = folder / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_text("a,b\n1,2\n3,4\n")
+                mlflow.log_artifact(str(path), Path(name).parent.name or None)
+        yield started.info.run_id
 
 
 @pytest.mark.parametrize("path", ["t.csv", "one", "two/a.csv"])
@@ -61,14 +61,8 @@ def test_a_missing_file_of_a_run(run: str) -> None:
 
 
 def test_no_password_of_the_server_is_told(run: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import mlflow
-
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri("http://user:secret@127.0.0.1:1")
-    try:
-        with pytest.raises(UserError, match="got no such artifact") as error:
-            read_table(f"runs:/{run}/t.csv")
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:1")
+    with pytest.raises(UserError, match="got no such artifact") as error:
+        read_table(f"runs:/{run}/t.csv")
     assert "secret" not in str(error.value)
