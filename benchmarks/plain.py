@@ -57,8 +57,7 @@ def _fit_and_score(folder: Path, threads: int, wanted: Fit) -> float:
     from training.algorithms import find
     from training.evaluate import score
     from training.fit import fit, predict
-    from training.problem import load, take
-    from training.worker import fold_rows
+    from training.problem import fold_rows, load, take
 
     if folder not in _opened:
         _opened[folder] = load(folder)

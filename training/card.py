@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from training.evaluate import METRICS
-from training.leaderboard import number, size
+from training.lettering import number, size
 from training.markdown import bullets, escape, pairs, python, table
 
 if TYPE_CHECKING:

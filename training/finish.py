@@ -4,22 +4,29 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from training.algorithms import Algorithm, Params
 from training.evaluate import METRICS, all_scores, bootstrap, interval, score
 from training.fit import Fitted, fit, predict
-from training.problem import Problem, take
-
-if TYPE_CHECKING:
-    from training.worker import Finish
+from training.problem import Problem, fold_rows, take
 
 _LEARNING_SHARES = (0.1, 0.3)
 _IMPORTANCE_REPEATS = 3
 _IMPORTANCE_SECONDS = 1.0
 _IMPORTANCE_ROWS = 1_000
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Refit on all training rows, evaluate on the test rows, draw, save into `folder`."""
+
+    params: Params
+    predictions: dict[int, np.ndarray]
+    folder: Path
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class Finished:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def finish(request: "Finish", algorithm: Algorithm, problem: Problem, threads: int) -> Finished:
+def finish(request: Finish, algorithm: Algorithm, problem: Problem, threads: int) -> Finished:
     """Refit, evaluate, explain, draw and save one candidate."""
     clock = _Clock()
     fitted = fit(algorithm, problem, request.params, threads=threads)
@@ -175,11 +182,9 @@ def _shuffled(X: Any, column: int, rng: np.random.Generator) -> Any:
 
 
 def _learning_curve(
-    request: "Finish", algorithm: Algorithm, problem: Problem, threads: int
+    request: Finish, algorithm: Algorithm, problem: Problem, threads: int
 ) -> list[tuple[int, float, float]]:
     """Score on the first fold's validation rows after fitting on a share of its rows."""
-    from training.worker import fold_rows
-
     fold = min(request.predictions)
     rows, valid = fold_rows(problem, fold, request.limit)
     X, y = take(problem.X, valid), np.asarray(problem.y)[valid]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-    from training.record import Subject
+    from training.subject import Subject
 
 #: The modules that a logged model carries, so that it loads where Sixfold is not installed.
 CARRIED = (

@@ -19,10 +19,10 @@ from training.features import conform, drop_unlabelled, encode_target
 from training.infer import infer_schema
 from training.leaks import find_leaks
 from training.problem import HIGH_CARDINALITY, Folds, Problem, take
-from training.record import Subject
 from training.request import Request
 from training.schema import Schema
 from training.split import make_split, row_hashes
+from training.subject import Subject
 from training.table import Table, read_table
 
 _EXAMPLE_ROWS = 5

@@ -136,6 +136,21 @@ def take(X: Any, rows: np.ndarray) -> Any:
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
+def fold_rows(problem: Problem, fold: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """The fitting rows of a fold, at most `limit` of them, and its validation rows.
+
+    A smaller limit's rows are among a larger one's. With folds that go forward in time the rows
+    nearest to the validation rows are kept.
+    """
+    rows, valid = (np.asarray(part) for part in problem.folds[fold])
+    if limit is None or limit >= len(rows):
+        return rows, valid
+    if problem.forward:
+        return rows[-limit:], valid
+    order = np.random.default_rng(problem.seed + fold).permutation(len(rows))
+    return np.sort(rows[order[:limit]]), valid
+
+
 def _open(path: Path) -> np.ndarray:
     return np.load(path, mmap_mode="r")
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from training.evaluate import METRICS
-from training.leaderboard import number
+from training.lettering import number
 
 _LINE_SECONDS = 5.0
 

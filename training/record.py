@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,10 +14,9 @@ from training.model import Part, log_model
 from training.predictions import write_rows
 from training.request import Request
 from training.requirements import environment
-from training.schema import Schema
+from training.subject import Subject
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mlflow.entities import DatasetInput, Metric
 
     from training.finish import Finished
@@ -32,30 +30,6 @@ _PARENT, _RUN_NAME, _NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note
 _COMMIT = "mlflow.source.git.commit"
 #: MLflow refuses longer values.
 _LONGEST_TAG, _LONGEST_PARAM, _LONGEST_NOTE = 5_000, 6_000, 100_000
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is the same for all runs of one training.
-
-    Attributes
-    ----------
-    name : str
-        The table's short name.
-    source : str
-        Where it came from, without credentials.
-    schema : Schema
-    metric : str
-        The selection metric.
-    example : DataFrame
-        A few rows as the user has them, the target left out.
-    """
-
-    name: str
-    source: str
-    schema: Schema
-    metric: str
-    example: "pd.DataFrame"
 
 
 class Recorder:

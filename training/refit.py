@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from training.contender import Contender, Options
-from training.finish import Finished
+from training.finish import Finish, Finished
 from training.search import Tuned
-from training.worker import Failure, Finish
+from training.worker import Failure
 
 #: A refit may take this many budgets, and ten minutes in any case.
 _BUDGETS = 10

@@ -22,6 +22,7 @@ import numpy as np
 from training import problem as problems
 from training.algorithms import Algorithm, Params, find
 from training.evaluate import score
+from training.finish import Finish, finish
 from training.problem import Problem
 
 _OOM_FIRST = 1_000  # the kernel kills the highest score first
@@ -42,16 +43,6 @@ class FoldResult:
     seconds: float
     iterations: int | None
     prediction: np.ndarray
-
-
-@dataclass(frozen=True)
-class Finish:
-    """Refit on all training rows, evaluate on the test rows, draw, save into `folder`."""
-
-    params: Params
-    predictions: dict[int, np.ndarray]
-    folder: Path
-    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -174,8 +165,6 @@ def _serve(
 def _answer(request: Any, algorithm: Algorithm, problem: Problem, threads: int) -> Any:
     if isinstance(request, FitFold):
         return _fit_fold(request, algorithm, problem, threads)
-    from training.finish import finish
-
     return finish(request, algorithm, problem, threads)
 
 
@@ -183,7 +172,7 @@ def _fit_fold(request: FitFold, algorithm: Algorithm, problem: Problem, threads:
     from training.fit import fit, predict
 
     start = time.perf_counter()
-    rows, valid = fold_rows(problem, request.fold, request.limit)
+    rows, valid = problems.fold_rows(problem, request.fold, request.limit)
     fitted = fit(algorithm, problem, request.params, rows, threads)
     prediction = predict(fitted, problems.take(problem.X, valid), problem.classes)
     if not np.isfinite(prediction).all():
@@ -192,21 +181,6 @@ def _fit_fold(request: FitFold, algorithm: Algorithm, problem: Problem, threads:
     # Many classes' probabilities are kept short; numbers and ranks need all their digits.
     kept = prediction.astype(np.float32) if problem.classes > 2 else prediction
     return FoldResult(value, time.perf_counter() - start, fitted.iterations, kept)
-
-
-def fold_rows(problem: Problem, fold: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """The fitting rows of a fold, at most `limit` of them, and its validation rows.
-
-    A smaller limit's rows are among a larger one's. With folds that go forward in time the rows
-    nearest to the validation rows are kept.
-    """
-    rows, valid = (np.asarray(part) for part in problem.folds[fold])
-    if limit is None or limit >= len(rows):
-        return rows, valid
-    if problem.forward:
-        return rows[-limit:], valid
-    order = np.random.default_rng(problem.seed + fold).permutation(len(rows))
-    return np.sort(rows[order[:limit]]), valid
 
 
 def _die_first_when_memory_ends() -> None:

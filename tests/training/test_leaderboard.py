@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from training.leaderboard import COLUMNS, number, order, plain, row, size, table, write_trials
+from training.leaderboard import COLUMNS, order, plain, row, table, write_trials
+from training.lettering import number, size
 
 
 def done(name: str, mean: float, **more: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +16,12 @@ import pytest
 from tests.training.problems import frame_of, prepared_of, problem_of
 from training import worker
 from training.contender import Contender, Options
-from training.finish import Finished
+from training.finish import Finish, Finished
 from training.problem import Problem, save
 from training.refit import refit
 from training.search import Search, Tuned
 from training.study import Study
-from training.worker import Failure, Finish, FitFold, FoldResult, Worker
+from training.worker import Failure, FitFold, FoldResult, Worker
 
 QUICK = ["decision_tree", "logistic_regression"]
 
@@ -159,19 +160,24 @@ def test_what_has_no_fold_within_the_budget_has_run_out_of_time(
 def test_a_candidate_that_is_killed_fails_alone_and_says_why(
     begun: list[Search], folder: Path, problem: Problem
 ) -> None:
-    """The operating system's killer is played by a listener: whoever reports is killed at once."""
+    """A thread plays the operating system's killer: no process of the candidate lives long."""
+    search = search_of(begun, folder, problem, ["decision_tree", "svm"])
+    svm, over = search.contenders[1], threading.Event()
 
-    class Killer(Heard):
-        def searched(self, elapsed: float, candidate: str, trial: int, score: float) -> None:
-            super().searched(elapsed, candidate, trial, score)
-            for contender in search.contenders:
-                if contender.name == "svm" and contender.worker:
-                    os.kill(process_of(contender), signal.SIGKILL)
+    def kill() -> None:
+        while not over.wait(0.001):
+            worker = svm.worker
+            if worker is not None and worker.alive:
+                os.kill(process_of(svm), signal.SIGKILL)
 
-    search = search_of(begun, folder, problem, ["decision_tree", "svm"], Killer())
-    svm = search.contenders[1]
-    os.kill(process_of_new(svm), signal.SIGSTOP)  # so that it cannot be done before it is killed
-    tuned = search.tune()
+    os.kill(process_of_new(svm), signal.SIGSTOP)  # so that the first cannot be done before
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        tuned = search.tune()
+    finally:
+        over.set()
+        killer.join()
     assert isinstance(tuned["decision_tree"], Tuned)
     failure = tuned["svm"]
     assert isinstance(failure, Failure)

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from scipy.stats import binomtest
 
-from training.leaderboard import number
+from training.lettering import number
 from training.plots.chart import BLUE, MUTED, frame, shorten
 from training.plots.data import PlotData
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from training.leaderboard import number
+from training.lettering import number
 from training.plots.chart import (
     BLUE,
     MUTED,

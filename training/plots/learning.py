@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from training.leaderboard import number
+from training.lettering import number
 from training.plots.chart import BLUE, frame, reach
 from training.plots.data import PlotData
 
