@@ -2,52 +2,13 @@
 
 import json
 import os
-import signal
-import sys
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-_INTERRUPTED = 130
+from training.console import one_line, quieten
+
 _WIDTH = 120
-
-
-def _one_line(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn Sixfold's errors into one line and their exit code, and Ctrl-C into 130."""
-
-    @wraps(function)
-    def run(*args: Any, **options: Any) -> Any:
-        from training.errors import SixfoldError
-
-        signal.signal(signal.SIGTERM, _interrupt)
-        signal.signal(signal.SIGINT, _interrupt)
-        try:
-            return function(*args, **options)
-        except SixfoldError as error:
-            click.echo(f"sixfold: {' '.join(str(error).split())}", err=True)
-            sys.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("sixfold: interrupted; the runs are marked KILLED", err=True)
-            sys.exit(_INTERRUPTED)
-
-    return run
-
-
-def _interrupt(*_: object) -> NoReturn:
-    # Once is enough: a second one would interrupt the tidying up.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
-
-
-def _quieten() -> None:
-    """Leave out what libraries say about themselves; an image without git is no news either."""
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 
 @click.command()
@@ -93,7 +54,7 @@ def _quieten() -> None:
 @click.option("--memory", default="", help="With --isolate: memory of a container, e.g. 2g.")
 @click.option("--json", "as_json", is_flag=True, help="Print the leaderboard as JSON.")
 @click.option("--quiet", is_flag=True, help="Say nothing but warnings and failures.")
-@_one_line
+@one_line
 def train(
     as_json: bool, quiet: bool, isolate: bool, cpus: float, memory: str, **given: Any
 ) -> None:
@@ -107,7 +68,7 @@ def train(
     sixfold train data/churn.csv --target churned
     sixfold train sklearn:wine --budget 30 --algorithms svm,random_forest
     """
-    _quieten()
+    quieten()
     from training.errors import UserError
     from training.isolate import Limits
     from training.progress import Progress
@@ -128,10 +89,10 @@ def train(
 @click.command()
 @click.argument("run", default="", metavar="[RUN]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, the best candidate first.")
-@_one_line
+@one_line
 def leaderboard(run: str, as_json: bool) -> None:
     """Show the leaderboard of a training: of RUN, a parent run's id, or of the latest one."""
-    _quieten()
+    quieten()
     from training.history import read_leaderboard
 
     _show(read_leaderboard(run), as_json)

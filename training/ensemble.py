@@ -12,7 +12,7 @@ import numpy as np
 from training.evaluate import METRICS, all_scores, bootstrap, interval, score
 from training.finish import Finished, draw_plots, fold_scores, one_row_seconds
 from training.fit import member_prediction
-from training.problem import Problem, load
+from training.problem import Problem, example_rows, load
 from training.scoring import load_pipeline
 
 NAME = "ensemble"
@@ -163,9 +163,9 @@ def _finish(
     low, high = interval(samples)
     pipelines = [load_pipeline(member.path, member.candidate) for member in members]
 
-    def predict_one(row: Any) -> np.ndarray:
+    def predict_rows(X: Any) -> np.ndarray:
         rows = {
-            member.candidate: member_prediction(pipeline, _codes(member), row, problem.classes)
+            member.candidate: member_prediction(pipeline, _codes(member), X, problem.classes)
             for member, pipeline in zip(members, pipelines, strict=True)
         }
         return average(weights, rows)
@@ -179,9 +179,10 @@ def _finish(
         test_high=high,
         samples=samples,
         test_prediction=prediction,
+        sample_prediction=predict_rows(example_rows(problem)),
         present=None,
         fit_seconds=sum(member.fit_seconds for member in members),
-        predict_seconds_per_row=one_row_seconds(predict_one, problem),
+        predict_seconds_per_row=one_row_seconds(predict_rows, problem),
         model_bytes=sum(member.path.stat().st_size for member in members),
     )
 

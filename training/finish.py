@@ -1,5 +1,6 @@
 """The last step of a candidate: refit on all training rows, then the test rows, once."""
 
+import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,8 +12,10 @@ import numpy as np
 from training.algorithms import Algorithm, Params
 from training.evaluate import METRICS, all_scores, bootstrap, interval, score
 from training.fit import Fitted, fit, predict
-from training.problem import Problem, fold_rows, take
+from training.problem import Problem, example_rows, fold_rows, take
 
+#: A list of [feature, mean, standard deviation], the most important first.
+IMPORTANCE_FILE = "importance.json"
 _LEARNING_SHARES = (0.1, 0.3)
 _IMPORTANCE_REPEATS = 3
 _IMPORTANCE_SECONDS = 1.0
@@ -45,6 +48,8 @@ class Finished:
     samples : ndarray
         The bootstrap samples behind the interval (see `evaluate.bootstrap`).
     test_prediction : ndarray of float64
+    sample_prediction : ndarray of float64
+        On the first training rows, as many as the model's input example has.
     present : list of int or None
         Class codes the pipeline knows, in the order of its probabilities.
     fit_seconds, predict_seconds_per_row : float
@@ -61,6 +66,7 @@ class Finished:
     test_high: float
     samples: np.ndarray
     test_prediction: np.ndarray
+    sample_prediction: np.ndarray
     present: list[int] | None
     fit_seconds: float
     predict_seconds_per_row: float
@@ -87,6 +93,7 @@ def finish(request: Finish, algorithm: Algorithm, problem: Problem, threads: int
     )
     clock.lap("importance")
     request.folder.mkdir(parents=True, exist_ok=True)
+    (request.folder / IMPORTANCE_FILE).write_text(json.dumps(importance, ensure_ascii=False))
     model_bytes = _save(fitted.pipeline, algorithm, request.folder / "pipeline.skops")
     clock.lap("save")
     draw_plots(
@@ -101,6 +108,7 @@ def finish(request: Finish, algorithm: Algorithm, problem: Problem, threads: int
         test_high=high,
         samples=samples,
         test_prediction=prediction,
+        sample_prediction=predict(fitted, example_rows(problem), problem.classes),
         present=None if fitted.present is None else [int(code) for code in fitted.present],
         fit_seconds=clock.laps["refit"],
         predict_seconds_per_row=per_row,

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.requirements import model_requirements
+from training.sample import FILE, write_sample
 from training.schema import Column, Schema
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    import numpy as np
     from mlflow.models import ModelSignature
 
     from training.subject import Subject
@@ -54,7 +55,7 @@ class Part:
     weight: float = 1.0
 
 
-def log_model(name: str, parts: list[Part], subject: "Subject", client: "MlflowClient") -> Any:
+def log_model(name: str, parts: list[Part], subject: "Subject", sample: "np.ndarray") -> Any:
     """Log a model to the active run.
 
     Parameters
@@ -63,7 +64,8 @@ def log_model(name: str, parts: list[Part], subject: "Subject", client: "MlflowC
         The candidate's, or `ensemble`.
     parts : list of Part
     subject : Subject
-    client : MlflowClient
+    sample : ndarray
+        The model's predictions on the subject's example rows.
 
     Returns
     -------
@@ -75,6 +77,7 @@ def log_model(name: str, parts: list[Part], subject: "Subject", client: "MlflowC
     with tempfile.TemporaryDirectory(prefix="sixfold-model-") as folder:
         data, code = Path(folder) / "model", Path(folder) / "training"
         _write_data(data, parts, subject.schema)
+        write_sample(data / FILE, subject.example, sample)
         _write_code(code)
         with _quiet("mlflow.pyfunc", "mlflow.models.model", "mlflow.utils.requirements_utils"):
             info = mlflow.pyfunc.log_model(

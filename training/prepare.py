@@ -18,14 +18,13 @@ from training.evaluate import choose_metric
 from training.features import conform, drop_unlabelled, encode_target
 from training.infer import infer_schema
 from training.leaks import find_leaks
-from training.problem import HIGH_CARDINALITY, Folds, Problem, take
+from training.problem import EXAMPLE_ROWS, HIGH_CARDINALITY, Folds, Problem, take
 from training.request import Request
 from training.schema import Schema
 from training.split import make_split, row_hashes
 from training.subject import Subject
 from training.table import Table, read_table
 
-_EXAMPLE_ROWS = 5
 #: Validation rows of a fold beyond this number say nothing more and cost every candidate time.
 _VALIDATION_ROWS = 20_000
 
@@ -101,7 +100,7 @@ def prepare(request: Request, table: Table) -> Prepared:
             if column.kind == "categorical" and len(column.levels) <= HIGH_CARDINALITY
         },
     )
-    example = frame.iloc[split.train[:_EXAMPLE_ROWS]][used].reset_index(drop=True)
+    example = frame.iloc[split.train[:EXAMPLE_ROWS]][used].reset_index(drop=True)
     subject = Subject(table.name, table.source, schema, metric, example)
     return Prepared(
         problem,

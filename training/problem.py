@@ -18,6 +18,8 @@ Folds = tuple[tuple[np.ndarray, np.ndarray], ...]
 #: A categorical feature with more levels than this is target-encoded, not one-hot encoded or split
 #: on natively (scikit-learn's histogram trees take at most 255 levels).
 HIGH_CARDINALITY = 50
+#: The first training rows, as many as this, are a model's input example.
+EXAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,11 @@ def load(folder: Path) -> Problem:
 def take(X: Any, rows: np.ndarray) -> Any:
     """Rows of a feature matrix or frame by position."""
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def example_rows(problem: Problem) -> Any:
+    """The feature rows of the model's input example."""
+    return take(problem.X, np.arange(min(EXAMPLE_ROWS, problem.rows)))
 
 
 def fold_rows(problem: Problem, fold: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:

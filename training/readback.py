@@ -10,6 +10,7 @@ from training.evaluate import bootstrap
 from training.finish import Finished
 from training.predictions import read_predictions
 from training.prepare import Prepared
+from training.sample import FILE, read_sample
 from training.search import Tuned
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _finished(name: str, run: "Run", model_id: str, prepared: Prepared, folder: 
         test_high=metrics[f"test_{task.metric}_high"],
         samples=bootstrap(task.metric, task.y_test, test, task.seed),
         test_prediction=test,
+        sample_prediction=read_sample(Path(model, FILE))[1],
         present=member["present"],
         fit_seconds=metrics["fit_seconds"],
         predict_seconds_per_row=metrics["predict_seconds_per_row"],

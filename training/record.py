@@ -116,7 +116,7 @@ class Recorder:
         with self._ending(run_id):
             (files / "model_card.md").write_text(card, encoding="utf-8")
             with mlflow.start_run(run_id=run_id, nested=True):
-                model = log_model(name, parts, self._subject, self._client)
+                model = log_model(name, parts, self._subject, finished.sample_prediction)
             metrics = _metrics(tuned, finished, self._subject.metric, model.model_id)
             self._log(run_id, metrics, finished.params, {_NOTE: card[:_LONGEST_NOTE]})
             self._client.log_artifacts(run_id, str(files))
@@ -160,10 +160,9 @@ class Recorder:
 
     def register(self, registered_model: str, model_uri: str) -> str:
         """Make a model a version of a registered model. Returns the version."""
-        import mlflow
+        from training.registration import register_model
 
-        version = mlflow.register_model(model_uri, registered_model, tags=self._shared_tags())
-        return str(version.version)
+        return register_model(self._client, registered_model, model_uri, self._shared_tags())
 
     def _child(self, name: str, began: float) -> str:
         """Begin a candidate's run; where the run is the candidate's own, that is it."""
