@@ -14,6 +14,7 @@ from training.schema import Column, Schema
 
 if TYPE_CHECKING:
     import numpy as np
+    from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
     from training.subject import Subject
@@ -55,11 +56,33 @@ class Part:
     weight: float = 1.0
 
 
-def log_model(name: str, parts: list[Part], subject: "Subject", sample: "np.ndarray") -> Any:
-    """Log a model to the active run.
+@dataclass(frozen=True)
+class Place:
+    """Where a model is logged: the run it comes of, and what the model's entry says of it."""
+
+    experiment_id: str
+    run_id: str
+    tags: dict[str, str]
+    params: dict[str, str]
+
+
+def log_model(
+    client: "MlflowClient",
+    place: Place,
+    name: str,
+    parts: list[Part],
+    subject: "Subject",
+    sample: "np.ndarray",
+) -> str:
+    """Log a model to a run.
+
+    What `mlflow.pyfunc.log_model` does, without loading the model again to try it: a candidate's
+    pipeline has predicted the test rows by now, and its library stays out of this process.
 
     Parameters
     ----------
+    client : MlflowClient
+    place : Place
     name : str
         The candidate's, or `ensemble`.
     parts : list of Part
@@ -69,34 +92,82 @@ def log_model(name: str, parts: list[Part], subject: "Subject", sample: "np.ndar
 
     Returns
     -------
-    mlflow.models.model.ModelInfo
+    str
+        The model's id; its URI is `models:/<id>`.
     """
-    import mlflow.pyfunc
+    from mlflow.entities import LoggedModelOutput
 
-    signature = _signature(subject.schema)
-    with tempfile.TemporaryDirectory(prefix="sixfold-model-") as folder:
-        data, code = Path(folder) / "model", Path(folder) / "training"
-        _write_data(data, parts, subject.schema)
-        write_sample(data / FILE, subject.example, sample)
-        _write_code(code)
-        with _quiet("mlflow.pyfunc", "mlflow.models.model", "mlflow.utils.requirements_utils"):
-            info = mlflow.pyfunc.log_model(
-                name=name.replace(":", "-"),
-                loader_module="training.scoring",
-                data_path=str(data),
-                code_paths=[str(code)],
-                pip_requirements=model_requirements([part.candidate for part in parts]),
-                signature=signature,
-                input_example=subject.example,
-                model_type="classifier" if subject.schema.target.classes else "regressor",
-            )
-    if info.signature is None:
+    logged = client.create_logged_model(
+        place.experiment_id,
+        name=name.replace(":", "-"),
+        source_run_id=place.run_id,
+        tags=place.tags,
+        params=place.params,
+        model_type="classifier" if subject.schema.target.classes else "regressor",
+    )
+    try:
+        client.log_outputs(place.run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        with tempfile.TemporaryDirectory(prefix="sixfold-model-") as folder:
+            path = _save(Path(folder), logged, parts, subject, sample)
+            client.log_model_artifacts(logged.model_id, str(path))
+    except BaseException:
+        client.finalize_logged_model(logged.model_id, "FAILED")
+        raise
+    client.finalize_logged_model(logged.model_id, "READY")
+    return str(logged.model_id)
+
+
+def _save(
+    folder: Path, logged: Any, parts: list[Part], subject: "Subject", sample: "np.ndarray"
+) -> Path:
+    """The model's files as MLflow has them, in a folder of `folder`."""
+    import mlflow.pyfunc
+    from mlflow.models import Model
+
+    data, code, path = folder / "data" / "model", folder / "training", folder / "saved"
+    _write_data(data, parts, subject.schema)
+    write_sample(data / FILE, subject.example, sample)
+    _write_code(code)
+    model = Model(
+        artifact_path=logged.artifact_location,
+        model_uuid=logged.model_id,
+        model_id=logged.model_id,
+        run_id=logged.source_run_id,
+    )
+    with _quiet("mlflow.pyfunc", "mlflow.models.model", "mlflow.utils.requirements_utils"):
+        mlflow.pyfunc.save_model(
+            path,
+            mlflow_model=model,
+            loader_module="training.scoring",
+            data_path=str(data),
+            code_paths=[str(code)],
+            pip_requirements=[f"mlflow=={mlflow.__version__}"],
+            signature=_signature(subject.schema),
+            input_example=subject.example,
+        )
+    if model.signature is None:
         raise RuntimeError("MLflow dropped the model's signature")
-    return info
+    _write_requirements(path, model_requirements([part.candidate for part in parts]))
+    return path
+
+
+def _write_requirements(path: Path, requirements: list[str]) -> None:
+    """Put all requirements into a saved model.
+
+    MLflow would look up each of the eighty again, to see whether it is what is installed here.
+    """
+    import yaml
+
+    (path / "requirements.txt").write_text("\n".join(requirements))
+    file = path / "conda.yaml"
+    conda = yaml.safe_load(file.read_text())
+    (pip,) = [item for item in conda["dependencies"] if isinstance(item, dict)]
+    pip["pip"] = requirements
+    file.write_text(yaml.safe_dump(conda, default_flow_style=False))
 
 
 def _write_data(folder: Path, parts: list[Part], schema: Schema) -> None:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     schema.write(folder / "schema.json")
     members = []
     for part in parts:

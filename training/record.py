@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from training import tracking
-from training.model import Part, log_model
+from training.figures import candidate_metrics, metric_of
+from training.model import Part, Place, log_model
 from training.predictions import write_rows
 from training.request import Request
 from training.requirements import environment
@@ -28,6 +28,8 @@ KIND = "sixfold.kind"
 TRAINING, CANDIDATE = "training", "candidate"
 _PARENT, _RUN_NAME, _NOTE = "mlflow.parentRunId", "mlflow.runName", "mlflow.note.content"
 _COMMIT = "mlflow.source.git.commit"
+#: What MLflow itself says of who began the parent run, and with what; true of its candidates too.
+_SOURCE = ("mlflow.user", "mlflow.source.")
 #: MLflow refuses longer values.
 _LONGEST_TAG, _LONGEST_PARAM, _LONGEST_NOTE = 5_000, 6_000, 100_000
 
@@ -51,6 +53,7 @@ class Recorder:
         self._subject = subject
         self._parent = parent
         self._dataset = _dataset(subject)
+        self._source: dict[str, str] = {}
         self.run_id = ""
         self.experiment_id = ""
 
@@ -61,12 +64,13 @@ class Recorder:
         given = os.environ.get("MLFLOW_RUN_ID")
         run = mlflow.start_run(run_name=None if given else self._subject.name)
         self.run_id, self.experiment_id = run.info.run_id, run.info.experiment_id
+        self._source = {k: v for k, v in run.data.tags.items() if k.startswith(_SOURCE)}
         tags = self._shared_tags() | {KIND: CANDIDATE if self._parent else TRAINING}
         if self._parent:
             tags[_PARENT] = self._parent
         known = run.data.params
         params = {k: v for k, v in self._request.params().items() if k not in known}
-        self._log(self.run_id, params=params, tags=tags)
+        self._log(self.run_id, params=_texts(params), tags=tags)
         self._client.log_inputs(self.run_id, datasets=[self._dataset])
         tracking.open_in_training_view(self._client, self.experiment_id)
 
@@ -110,17 +114,17 @@ class Recorder:
         -------
         run_id, model_uri : str
         """
-        import mlflow
-
         run_id = self._child(name, began)
         with self._ending(run_id):
             (files / "model_card.md").write_text(card, encoding="utf-8")
-            with mlflow.start_run(run_id=run_id, nested=True):
-                model = log_model(name, parts, self._subject, finished.sample_prediction)
-            metrics = _metrics(tuned, finished, self._subject.metric, model.model_id)
-            self._log(run_id, metrics, finished.params, {_NOTE: card[:_LONGEST_NOTE]})
+            params = _texts(finished.params)
+            place = Place(self.experiment_id, run_id, self._candidate_tags(name), params)
+            sample = finished.sample_prediction
+            model_id = log_model(self._client, place, name, parts, self._subject, sample)
+            metrics = candidate_metrics(tuned, finished, self._subject.metric, model_id)
+            self._log(run_id, metrics, params, {_NOTE: card[:_LONGEST_NOTE]})
             self._client.log_artifacts(run_id, str(files))
-        return run_id, str(model.model_uri)
+        return run_id, f"models:/{model_id}"
 
     def failure(self, name: str, reason: str, detail: str, began: float) -> str:
         """Record a candidate that failed, with the reason. Returns the run's id."""
@@ -142,7 +146,7 @@ class Recorder:
             f"baseline_cv_{metric}": leaderboard["baseline"]["cv_mean"],
             f"baseline_test_{metric}": leaderboard["baseline"]["test"],
         }
-        metrics = [_metric(name, value) for name, value in values.items() if value is not None]
+        metrics = [metric_of(name, value) for name, value in values.items() if value is not None]
         tags = {_NOTE: card[:_LONGEST_NOTE], "best": best["name"]}
         self._log(self.run_id, metrics, {}, tags)
         with TemporaryDirectory(prefix="sixfold-") as folder:
@@ -166,17 +170,14 @@ class Recorder:
 
     def _child(self, name: str, began: float) -> str:
         """Begin a candidate's run; where the run is the candidate's own, that is it."""
-        algorithm, _, engine = name.partition(":")
-        tags = self._shared_tags() | {KIND: CANDIDATE, "candidate": name, "algorithm": algorithm}
-        if engine:
-            tags["engine"] = engine
+        tags = self._candidate_tags(name) | {KIND: CANDIDATE}
         if self._parent:
             self._log(self.run_id, tags=tags | {_RUN_NAME: name})
             return self.run_id
         run = self._client.create_run(
             self.experiment_id,
             start_time=int(began * 1_000),
-            tags=tags | {_PARENT: self.run_id, "mlflow.user": tracking.user()},
+            tags=tags | {_PARENT: self.run_id},
             run_name=name,
         )
         self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
@@ -196,6 +197,11 @@ class Recorder:
     def _finish_child(self, run_id: str, status: str) -> None:
         if not self._parent:
             self._client.set_terminated(run_id, status)
+
+    def _candidate_tags(self, name: str) -> dict[str, str]:
+        algorithm, _, engine = name.partition(":")
+        tags = self._source | self._shared_tags() | {"candidate": name, "algorithm": algorithm}
+        return tags | {"engine": engine} if engine else tags
 
     def _shared_tags(self) -> dict[str, str]:
         schema = self._subject.schema
@@ -217,7 +223,7 @@ class Recorder:
         self,
         run_id: str,
         metrics: "list[Metric] | None" = None,
-        params: dict[str, Any] | None = None,
+        params: dict[str, str] | None = None,
         tags: dict[str, str] | None = None,
     ) -> None:
         """One batch, since each write to the embedded store takes some 0.1 s."""
@@ -226,49 +232,13 @@ class Recorder:
         self._client.log_batch(
             run_id,
             metrics or [],
-            [Param(name, str(value)[:_LONGEST_PARAM]) for name, value in (params or {}).items()],
+            [Param(name, value) for name, value in (params or {}).items()],
             [RunTag(name, value) for name, value in (tags or {}).items()],
         )
 
 
-def _metrics(tuned: "Tuned", finished: "Finished", metric: str, model_id: str) -> "list[Metric]":
-    """A candidate's figures: the same names for all candidates of a task."""
-    found = [
-        _metric(f"fold_{name}", value, step=fold)
-        for name, values in finished.fold_scores.items()
-        for fold, value in enumerate(values)
-    ]
-    for name, values in finished.fold_scores.items():
-        found.append(_metric(f"cv_{name}", _mean(values), model_id=model_id))
-    found += [
-        _metric(f"test_{name}", value, model_id=model_id)
-        for name, value in finished.test_scores.items()
-    ]
-    single = {
-        f"cv_{metric}_std": tuned.std,
-        f"test_{metric}_low": finished.test_low,
-        f"test_{metric}_high": finished.test_high,
-        "fit_seconds": finished.fit_seconds,
-        "search_seconds": tuned.seconds,
-        "trials": len(tuned.trials),
-        "predict_seconds_per_row": finished.predict_seconds_per_row,
-        "model_bytes": finished.model_bytes,
-    }
-    if tuned.limit is not None:
-        single["search_rows"] = tuned.limit
-    found += [_metric(name, value) for name, value in single.items()]
-    return [item for item in found if item.value == item.value]
-
-
-def _mean(values: list[float]) -> float:
-    defined = [value for value in values if value == value]
-    return sum(defined) / len(defined)
-
-
-def _metric(name: str, value: float, step: int = 0, model_id: str | None = None) -> "Metric":
-    from mlflow.entities import Metric
-
-    return Metric(name, float(value), int(time.time() * 1_000), step, model_id=model_id)
+def _texts(params: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value)[:_LONGEST_PARAM] for name, value in params.items()}
 
 
 def _dataset(subject: Subject) -> "DatasetInput":

@@ -31,13 +31,18 @@ def model_requirements(candidates: list[str]) -> list[str]:
     names: set[str] = set()
     for root in roots:
         names |= _closure(root)
-    return sorted(f"{name}=={version(name)}" for name in names)
+    return sorted(f"{name}=={_installed(name)}" for name in names)
 
 
 def environment() -> list[str]:
     """Everything that is installed here, as `name==version`, sorted."""
     installed = {item.metadata["Name"].lower(): item.version for item in distributions()}
     return sorted(f"{name}=={number}" for name, number in installed.items())
+
+
+@cache
+def _installed(name: str) -> str:
+    return version(name)
 
 
 @cache
