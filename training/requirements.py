@@ -4,7 +4,7 @@ The environment is installed from the lock with hashes, so what is installed is 
 """
 
 from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution, distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, metadata
 
 from packaging.requirements import Requirement
 
@@ -31,7 +31,7 @@ def model_requirements(candidates: list[str]) -> list[str]:
     names: set[str] = set()
     for root in roots:
         names |= _closure(root)
-    return sorted(f"{name}=={_installed(name)}" for name in names)
+    return sorted(f"{name}=={_installed(name)[0]}" for name in names)
 
 
 def environment() -> list[str]:
@@ -41,8 +41,10 @@ def environment() -> list[str]:
 
 
 @cache
-def _installed(name: str) -> str:
-    return version(name)
+def _installed(name: str) -> tuple[str, list[str]]:
+    """A package's version here, and the requirements it states."""
+    found = metadata(name)
+    return found["Version"], found.get_all("Requires-Dist") or []
 
 
 @cache
@@ -52,7 +54,7 @@ def _closure(root: str) -> frozenset[str]:
     while waiting:
         name, extras = waiting.pop()
         try:
-            needed = distribution(name).requires or []
+            _, needed = _installed(name)
         except PackageNotFoundError:
             continue  # for another platform, or an option that is not installed
         if name in found and not extras:
