@@ -20,6 +20,7 @@ _LEARNING_SHARES = (0.1, 0.3)
 _IMPORTANCE_REPEATS = 3
 _IMPORTANCE_SECONDS = 1.0
 _IMPORTANCE_ROWS = 1_000
+_IMPORTANCE_CALL = 5_000  # rows
 
 
 @dataclass(frozen=True)
@@ -167,16 +168,28 @@ def permutation_importance(
     sign = 1.0 if METRICS[problem.metric].greater_is_better else -1.0
     base = score(problem.metric, y, prediction[rows])
     drops = np.empty((len(names), _IMPORTANCE_REPEATS))
-    for column in range(len(names)):
-        for repeat in range(_IMPORTANCE_REPEATS):
-            shuffled = _shuffled(X, column, rng)
-            drops[column, repeat] = sign * (base - score(problem.metric, y, predict_rows(shuffled)))
+    # As many shuffles in one call as there are rows for: a call costs more than its rows.
+    at_once = max(1, _IMPORTANCE_CALL // len(y))
+    every = [(column, repeat) for column in range(len(names)) for repeat in range(drops.shape[1])]
+    for begin in range(0, len(every), at_once):
+        cells = every[begin : begin + at_once]
+        predicted = predict_rows(_stacked([_shuffled(X, column, rng) for column, _ in cells]))
+        for cell, part in zip(cells, np.split(predicted, len(cells)), strict=True):
+            drops[cell] = sign * (base - score(problem.metric, y, part))
     found = [
         (name, float(mean), float(std))
         for name, mean, std in zip(names, drops.mean(axis=1), drops.std(axis=1), strict=True)
         if np.isfinite(mean)
     ]
     return sorted(found, key=lambda item: -item[1])
+
+
+def _stacked(parts: list[Any]) -> Any:
+    if hasattr(parts[0], "iloc"):
+        import pandas as pd
+
+        return pd.concat(parts, ignore_index=True)
+    return np.concatenate(parts)
 
 
 def _shuffled(X: Any, column: int, rng: np.random.Generator) -> Any:

@@ -51,7 +51,7 @@ def refit(
         for contender, result in done:
             yield contender.name, result
         done = []
-        for ready in wait(list(active), timeout=1.0):
+        for ready in wait(list(active), timeout=1.0) if active else ():
             contender, _ = active.pop(ready)
             assert contender.worker is not None
             done.append((contender, contender.worker.receive()))

@@ -2,7 +2,7 @@
 
 Every candidate's first default comes first. Then half of the budget is shared evenly, the other
 half by what each candidate costs and promises. Candidates run side by side, one process each, as
-many at a time as there are cores.
+many at a time as there are cores; what is left over at the end of the defaults fits their folds.
 """
 
 import math
@@ -16,14 +16,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from training.algorithms import Params, find
-from training.contender import Contender, Options
+from training.contender import PROBE_ROWS, Contender, Options
 from training.evaluate import METRICS
 from training.problem import Problem
 from training.study import Study, Trial, draw_by_promise
-from training.worker import Failure, FitFold, FoldResult
+from training.worker import Failure, FitFold, FoldResult, Worker
 
-#: A first look at a candidate's cost, on tables with more fitting rows than this.
-PROBE_ROWS = 5_000
 _LEAST_ROWS = 2_000
 #: The cross-validation of the first default may take this share of a candidate's even share.
 _DEFAULT_SHARE = 0.5
@@ -119,26 +117,29 @@ class Search:
         while True:
             elapsed = time.monotonic() - start
             self._fill(elapsed)
-            running = [c for c in self.contenders if c.running]
+            running = [c for c in self.contenders if c.at_work]
             if not running:
                 break
             self._cut(running, elapsed)
-            limits = [budget if c.best else budget * _GRACE for c in running if c.running]
+            limits = [budget if c.best else budget * _GRACE for c in running if c.at_work]
             if not limits:
                 continue
             patience = max(0.0, min(limits) - elapsed)
-            connections: dict[Any, Contender] = {
-                c.worker.connection: c for c in running if c.worker
+            connections: dict[Any, tuple[Contender, Worker]] = {
+                worker.connection: (c, worker) for c in running for worker in c.at_work
             }
             for ready in wait(list(connections), timeout=min(patience, 1.0)):
-                contender = connections[ready]
-                self._take(contender, time.monotonic() - start)
+                contender, worker = connections[ready]
+                if worker in contender.at_work:  # not ended meanwhile, with another that failed
+                    self._take(contender, worker, time.monotonic() - start)
+        for contender in self.contenders:
+            contender.dismiss()
         return {c.name: self._result(c) for c in self.contenders}
 
     def _fill(self, elapsed: float) -> None:
         """Give free slots work while the budget lasts."""
-        while sum(bool(c.running) for c in self.contenders) < self._options.slots:
-            contender = self._choose(elapsed)
+        while sum(len(c.at_work) for c in self.contenders) < self._options.slots:
+            contender = self._choose(elapsed) or self._to_help(elapsed)
             if contender is None:
                 return
             self._dispatch(contender)
@@ -147,9 +148,13 @@ class Search:
         left = self._options.budget - elapsed
         if left <= 0:
             return None
-        idle = [c for c in self.contenders if not c.running and self._can_go_on(c, left)]
+        idle = [c for c in self.contenders if not c.at_work and self._can_go_on(c, left)]
         unscored = [c for c in idle if c.study.best is None]
         if unscored:
+            to_come = {c.name: c.to_come(self._folds) for c in unscored}
+            # The longest first, so that none is left running alone at the end, if all have time.
+            if all(to_come.values()) and sum(to_come.values()) <= left * self._options.slots / 2:
+                return max(unscored, key=lambda c: to_come[c.name])
             return min(unscored, key=lambda c: c.promise.spent)
         # What is begun comes first: an unfinished trial has cost time and says nothing yet.
         begun = [c for c in idle if c.trial]
@@ -163,6 +168,14 @@ class Search:
             return None
         costs = [c.promise.cost(self._gap(c)) for c in idle]
         return idle[draw_by_promise(costs, self._random)]
+
+    def _to_help(self, elapsed: float) -> Contender | None:
+        """Whose first default to fit a further fold of, where no other candidate has work."""
+        if elapsed >= self._options.budget or self._options.max_memory:
+            return None  # a candidate's memory is that of one process
+        probed = self._fitting_rows() <= PROBE_ROWS
+        able = [c for c in self.contenders if c.can_be_helped(self._folds, probed)]
+        return max(able, key=lambda c: c.to_come(self._folds), default=None)
 
     def _can_go_on(self, contender: Contender, left: float) -> bool:
         if contender.exhausted or contender.failures >= _ATTEMPTS:
@@ -181,19 +194,15 @@ class Search:
         limit = contender.limit
         if limit is None and contender.probe is None and self._fitting_rows() > PROBE_ROWS:
             limit = PROBE_ROWS
-        fold = len(contender.trial.folds)
-        request = FitFold(contender.trial.params, fold, limit)
-        contender.connection().send(request)
-        contender.running = request
+        fold = contender.open_fold(self._folds)
+        assert fold is not None
+        contender.ask(FitFold(contender.trial.params, fold, limit))
 
-    def _take(self, contender: Contender, elapsed: float) -> None:
-        """Take in what a candidate's process has answered."""
-        assert contender.worker is not None
-        assert contender.running is not None
-        assert contender.trial is not None
-        asked, contender.running = contender.running, None
-        answer = contender.worker.receive()
+    def _take(self, contender: Contender, worker: Worker, elapsed: float) -> None:
+        """Take in what one of a candidate's processes has answered."""
+        asked, answer = contender.answer(worker)
         trial = contender.trial
+        assert trial is not None
         if isinstance(answer, Failure):
             contender.stop()
             contender.failures += 1
@@ -279,7 +288,7 @@ class Search:
             limit = None
         return Tuned(
             params=params,
-            predictions={fold: result.prediction for fold, result in best.folds.items()},
+            predictions={fold: best.folds[fold].prediction for fold in sorted(best.folds)},
             mean=best.mean,
             std=best.std,
             limit=limit,

@@ -342,3 +342,50 @@ def test_a_study_belongs_to_a_contender(problem: Problem, folder: Path) -> None:
     assert contender.best is None
     assert contender.fold_seconds() == 0
     contender.stop()
+
+
+def test_what_is_left_running_alone_is_helped(
+    begun: list[Search], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes fit folds of the one candidate; its scores are those of one process."""
+    monkeypatch.setattr("training.contender._HELP_SECONDS", 0.0)
+    frame = frame_of("numeric", "binary", 900)
+    problem = prepared_of(frame, folds=4).problem
+    save(problem, tmp_path / "alone")
+    helped = search_of(begun, tmp_path / "alone", problem, ["random_forest"], slots=2)
+    (contender,) = helped.contenders
+    seen: set[int] = set()
+    take = helped._take
+
+    def watched(owner: Contender, worker: Worker, elapsed: float) -> None:
+        assert len(owner.at_work) <= 2
+        seen.add(id(worker))
+        take(owner, worker, elapsed)
+
+    monkeypatch.setattr(helped, "_take", watched)
+    (two,) = helped.tune().values()
+    (one,) = (
+        search_of(begun, tmp_path / "alone", problem, ["random_forest"], slots=1).tune().values()
+    )
+    assert isinstance(two, Tuned)
+    assert isinstance(one, Tuned)
+    assert len(seen) == 2
+    assert not contender.helpers, "they end with the search"
+    assert list(two.predictions) == list(range(4))
+    for fold in range(4):
+        np.testing.assert_array_equal(two.predictions[fold], one.predictions[fold])
+
+
+def test_a_memory_limit_is_that_of_one_process(
+    begun: list[Search], folder: Path, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.contender._HELP_SECONDS", 0.0)
+    search = search_of(begun, folder, problem, ["random_forest"], slots=2, max_memory=2**33)
+    monkeypatch.setattr(search, "_take", lambda *given: one_at_work(search, given))
+    (tuned,) = search.tune().values()
+    assert isinstance(tuned, Tuned)
+
+
+def one_at_work(search: Search, given: tuple[Contender, Worker, float]) -> None:
+    assert len(given[0].at_work) == 1
+    Search._take(search, *given)
