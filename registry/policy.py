@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from registry.settings import TABLES, Settings, Top
+from registry.settings import TABLES, Check, Settings, Top
 from training.errors import UserError, nearest
 
 FILE = "policy.toml"
@@ -159,7 +159,8 @@ def _check(record: Mapping[str, Any], file: str, where: str) -> None:
 
 
 def _check_value(value: Any, hint: Any, file: str, place: str) -> None:
-    kind, checks = hint, ()
+    kind: Any = hint
+    checks: list[Check] = []
     if get_origin(hint) is Annotated:
         kind, *checks = get_args(hint)
     kind = get_origin(kind) or kind

@@ -67,7 +67,7 @@ def _accuracy(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> float:
 
 
 def _roc_auc(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> float:
-    return _RankedAuc(y, p).score(w)
+    return RankedAuc(y, p).score(w)
 
 
 def _average_precision(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> float:
@@ -79,7 +79,7 @@ def _average_precision(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> fl
 def _roc_auc_ovr(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> float:
     """Macro average of one against the rest, over the classes that have rows on both sides."""
     scores = [
-        _RankedAuc((y == code).astype(int), np.column_stack([1 - p[:, code], p[:, code]])).score(w)
+        RankedAuc((y == code).astype(int), np.column_stack([1 - p[:, code], p[:, code]])).score(w)
         for code in range(p.shape[1])
     ]
     return float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
@@ -192,7 +192,7 @@ def bootstrap(
     item = METRICS[metric]
     scorer: Callable[[np.ndarray], float | None]
     if metric == "roc_auc":
-        scorer = _RankedAuc(y, prediction).score
+        scorer = RankedAuc(y, prediction).score
     else:
         target = np.asarray(y)
 
@@ -221,7 +221,7 @@ def tied(samples: np.ndarray, best: np.ndarray) -> bool:
     return not (low > 0 or high < 0)
 
 
-class _RankedAuc:
+class RankedAuc:
     """Area under the ROC curve for many weightings of the same rows, ranked once."""
 
     def __init__(self, y: np.ndarray, prediction: np.ndarray) -> None:
