@@ -1,5 +1,7 @@
 """The console command: `sixfold COMMAND`. Each command's module is imported when it is called."""
 
+import atexit
+import gc
 import sys
 from importlib import import_module
 
@@ -41,6 +43,8 @@ def main() -> None:
     Everything is written to MLflow: set MLFLOW_TRACKING_URI for a server, else an SQLite file
     and a folder here are used. See it with `mlflow ui`.
     """
+    # An interpreter that holds MLflow looks for garbage for a second as it ends.
+    atexit.register(gc.freeze)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,13 @@
 """Greedy weighted average of the candidates' predictions (Caruana et al., ICML 2004)."""
 
-import multiprocessing
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from training.aside import call_aside
 from training.evaluate import METRICS, all_scores, bootstrap, interval, score
 from training.finish import Finished, draw_plots, fold_scores, one_row_seconds
 from training.fit import member_prediction
@@ -142,19 +141,19 @@ def in_own_process(
     folder : Path
         Where the plots go.
     """
-    context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        task = pool.submit(_finish, problem_folder, members, held_out, test_predictions, folder)
-        return task.result()
+    given = (problem_folder, members, held_out, test_predictions, folder)
+    finished: Finished = call_aside("training.ensemble:evaluate", *given)
+    return finished
 
 
-def _finish(
+def evaluate(
     problem_folder: Path,
     members: list[Member],
     held_out: dict[int, np.ndarray],
     test_predictions: dict[str, np.ndarray],
     folder: Path,
 ) -> Finished:
+    """Evaluate an ensemble here (see `in_own_process`)."""
     problem = load(problem_folder)
     weights = {member.candidate: member.weight for member in members}
     prediction = average(weights, test_predictions)

@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,8 +132,11 @@ def prepared_aside(request: Request, folder: Path) -> Iterator[Callable[[], Prep
         Waits for it. Raises what `read_table` and `prepare` raise.
     """
     context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupts) as pool:
-        coming = pool.submit(_read_and_prepare, request, folder)
+    with (
+        ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupts) as pool,
+        ThreadPoolExecutor(1) as thread,  # the start of a process waits for the server's imports
+    ):
+        coming = thread.submit(lambda: pool.submit(_read_and_prepare, request, folder).result())
 
         def wait() -> Prepared:
             prepared = coming.result()

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from training import tracking
+from training.aside import call_aside
 from training.figures import candidate_metrics, metric_of
 from training.model import Part, Place, log_model
 from training.predictions import write_rows
@@ -137,8 +138,6 @@ class Recorder:
 
     def summary(self, leaderboard: dict[str, Any], card: str, prepared: "Prepared") -> None:
         """Record what the training as a whole has found, on the parent run."""
-        from training.plots import leaderboard_chart
-
         best, metric = leaderboard["candidates"][0], leaderboard["metric"]
         values = {
             f"cv_{metric}": best["cv_mean"],
@@ -159,7 +158,7 @@ class Recorder:
             self._subject.schema.write(files / "schema.json")
             write_rows(files / "rows.parquet", prepared.hashes, prepared.train, prepared.test)
             (files / "requirements.txt").write_text("\n".join(environment()) + "\n")
-            leaderboard_chart(leaderboard, files / "leaderboard.png")
+            call_aside("training.plots:leaderboard_chart", leaderboard, files / "leaderboard.png")
             self._client.log_artifacts(self.run_id, folder)
 
     def register(self, registered_model: str, model_uri: str) -> str:
