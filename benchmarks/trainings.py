@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import subprocess
 import sys
@@ -44,21 +45,39 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
-def run(command: Sequence[str | Path], folder: Path) -> float:
-    """Run a command in a folder. Returns seconds; stops with its output if it fails."""
+def run(command: Sequence[str | Path], folder: Path, mark: str = "") -> tuple[float, float]:
+    """Run a command in a folder; stops with its output if it fails.
+
+    Returns
+    -------
+    seconds : float
+    marked : float
+        Seconds until it printed the first line with `mark` in it; NaN if it did not.
+    """
     start = time.perf_counter()
-    done = subprocess.run(
+    marked, output = math.nan, []
+    with subprocess.Popen(
         [str(part) for part in command],
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            output.append(line)
+            if mark and mark in line and math.isnan(marked):
+                marked = time.perf_counter() - start
     seconds = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-4_000:]}")
-    return seconds
+    if process.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{''.join(output)[-4_000:]}")
+    return seconds, marked
+
+
+def make_store(folder: Path) -> None:
+    """Make the embedded store that the first training in a folder would make."""
+    _client(folder).search_experiments()
 
 
 def train_command(data: str, **options: object) -> list[str | Path]:
