@@ -67,7 +67,15 @@ def _accuracy(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> float:
 
 
 def _roc_auc(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> float:
-    return RankedAuc(y, p).score(w)
+    if w is not None:
+        return RankedAuc(y, p).score(w)
+    positive = np.asarray(y) == 1
+    above, below = np.sort(p[positive, 1]), np.sort(p[~positive, 1])
+    pairs = len(above) * len(below)
+    if not pairs:
+        return float("nan")
+    won = sum(int(np.searchsorted(below, above, side).sum()) for side in ("left", "right"))
+    return won / (2 * pairs)
 
 
 def _average_precision(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> float:
@@ -79,7 +87,7 @@ def _average_precision(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> fl
 def _roc_auc_ovr(y: np.ndarray, p: np.ndarray, w: np.ndarray | None) -> float:
     """Macro average of one against the rest, over the classes that have rows on both sides."""
     scores = [
-        RankedAuc((y == code).astype(int), np.column_stack([1 - p[:, code], p[:, code]])).score(w)
+        _roc_auc((y == code).astype(int), np.column_stack([1 - p[:, code], p[:, code]]), w)
         for code in range(p.shape[1])
     ]
     return float(np.nanmean(scores)) if np.isfinite(scores).any() else float("nan")
@@ -152,7 +160,7 @@ def choose_metric(metric: str, task: str) -> str:
 
 def score(metric: str, y: np.ndarray, prediction: np.ndarray) -> float:
     """One metric on some rows; NaN where the rows leave it undefined."""
-    if metric in ("roc_auc", "average_precision") and len(np.unique(y)) < 2:
+    if metric in ("roc_auc", "average_precision") and not np.any(y != y[:1]):
         return float("nan")
     return METRICS[metric].score(np.asarray(y), prediction, None)
 
@@ -225,20 +233,22 @@ class RankedAuc:
     """Area under the ROC curve for many weightings of the same rows, ranked once."""
 
     def __init__(self, y: np.ndarray, prediction: np.ndarray) -> None:
-        _, self._place = np.unique(prediction[:, 1], return_inverse=True)
-        self._positive = np.asarray(y) == 1
-        self._places = int(self._place.max()) + 1 if len(self._place) else 0
+        self._order = np.argsort(prediction[:, 1])
+        ranked = prediction[self._order, 1]
+        self._positive = (np.asarray(y)[self._order] == 1).astype(np.float64)
+        # Where each distinct score begins; None where all differ.
+        begins = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+        self._begins = begins if len(begins) < len(ranked) else None
 
-    def score(self, weights: np.ndarray | None) -> float:
-        weights = np.ones(len(self._place)) if weights is None else weights
-        positive = np.bincount(
-            self._place, np.where(self._positive, weights, 0.0), minlength=self._places
-        )
-        negative = np.bincount(
-            self._place, np.where(self._positive, 0.0, weights), minlength=self._places
-        )
-        pairs = positive.sum() * negative.sum()
+    def score(self, weights: np.ndarray) -> float:
+        ranked = weights[self._order]
+        positive = ranked * self._positive
+        negative = ranked - positive
+        if self._begins is not None:
+            positive = np.add.reduceat(positive, self._begins)
+            negative = np.add.reduceat(negative, self._begins)
+        below = np.cumsum(negative)
+        pairs = positive.sum() * below[-1]
         if pairs == 0:
             return float("nan")
-        below = np.cumsum(negative) - negative
-        return float(np.dot(positive, below + 0.5 * negative) / pairs)
+        return float(np.dot(positive, below - 0.5 * negative) / pairs)
