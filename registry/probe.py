@@ -118,7 +118,7 @@ def run_probes(jobs: Sequence[Job], rows: Rows | None, seconds: float, calls: in
     if rows is not None:
         names = {column.name for job in jobs for column in job.schema.used}
         path = jobs[0].folder / "rows.feather"
-        _write_rows(rows.frame[[name for name in rows.frame.columns if name in names]], path)
+        write_rows(rows.frame[[name for name in rows.frame.columns if name in names]], path)
         file = str(path)
     processes = [_Process(job, file, calls) for job in jobs]
     try:
@@ -262,7 +262,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return kept | quiet | {"HOME": str(folder), "GIT_PYTHON_REFRESH": "quiet"}
 
 
-def _write_rows(frame: "pd.DataFrame", path: Path) -> None:
+def write_rows(frame: "pd.DataFrame", path: Path) -> None:
     """Write rows so that a model reads from them what it would read from the frame."""
     import pandas as pd
 

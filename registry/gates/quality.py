@@ -37,12 +37,11 @@ def check(evidence: Evidence) -> Finding:
     said = failed or [sentence for _, sentence in reversed(judged)]
     if evidence.production is None:
         said.append("there is no Production to compare with")
-    sentence = "; ".join(said) + "."
-    sentence = sentence[:1].upper() + sentence[1:]
-    figure, threshold = _figure(details)
     if not judged:
-        return Finding(SKIPPED, sentence, figure, threshold, details)
-    return Finding(outcome(not failed), sentence, figure, threshold, details)
+        sentence = "There is neither a baseline, nor a threshold, nor Production to compare with."
+        return Finding(SKIPPED, sentence, details=details)
+    figure, threshold = _figure(details)
+    return Finding(outcome(not failed), "; ".join(said) + ".", figure, threshold, details)
 
 
 _Judged = tuple[bool, str] | None
@@ -71,7 +70,11 @@ def _against_threshold(
     """On the table that the user named, else on the test rows as the training recorded it."""
     facts, item = evidence.candidate, METRICS[metric]
     if facts.task not in item.tasks:
-        return False, f"the policy's threshold for {metric} has no meaning for {facts.task}"
+        details["thresholds"].append({"metric": metric, "threshold": value, "passed": False})
+        return (
+            False,
+            f"{metric}, for which the policy has a threshold, has no meaning for {facts.task}",
+        )
     compared, rows = evidence.compared, evidence.rows
     if compared is not None and rows is not None and not rows.own:
         found, where = score(metric, compared.y, compared.candidate), rows.where
@@ -96,7 +99,7 @@ def _against_production(evidence: Evidence, settings: Quality, details: dict[str
     assert production is not None
     metric = evidence.candidate.metric
     if not np.isfinite(compared.candidate).all():
-        return False, f"some predictions on the {rows.said} are not numbers"
+        return False, f"{metric} is not defined: not all predictions on {rows.said} are numbers"
     found = difference(
         metric, compared.y, compared.candidate, compared.production, _SEED, settings.resamples
     )
