@@ -11,6 +11,7 @@ import click
 COMMANDS = {
     "train": "training.cli:train",
     "leaderboard": "training.cli:leaderboard",
+    "watch": "registry.watch:watch",
 }
 
 

@@ -47,16 +47,20 @@ class MlflowServer:
 
 
 @contextmanager
-def embedded_store_server(folder: Path) -> Iterator[MlflowServer]:
+def embedded_store_server(
+    folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[MlflowServer]:
     """Serve the SQLite store in `folder` as `mlflow ui` does there.
 
     Parameters
     ----------
     folder
         Where `mlflow.db` and the artifact folder are.
+    environment
+        Settings of the server beside the usual ones.
     """
     database = f"sqlite:///{folder / 'mlflow.db'}"
-    with _serve(database, None, {}, folder=folder) as server:
+    with _serve(database, None, environment or {}, folder=folder) as server:
         yield server
 
 
