@@ -10,10 +10,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from registry.files import wrong_files
 from registry.policy import Policy
 from registry.probe import Job, Probe, run_probes
 from registry.rows import Rows, find_rows
-from registry.version import Facts, TrainedRows, local_model
+from registry.version import Facts, TrainedRows, Version, local_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,53 +169,67 @@ def gather(
     """
     from training.digests import file_digests
 
-    versions = [candidate.version, *([production.version] if production else [])]
-    say("downloading " + " and ".join(version.name for version in versions))
+    both = [candidate] if production is None else [candidate, production]
+    say("downloading " + " and ".join(facts.version.name for facts in both))
     with TemporaryDirectory(prefix="sixfold-gates-") as name:
         folder = Path(name)
-        with ThreadPoolExecutor(len(versions)) as pool:
+        with ThreadPoolExecutor(len(both)) as pool:
             coming = [
-                pool.submit(local_model, version, _made(folder / f"model-{at}"))
-                for at, version in enumerate(versions)
+                pool.submit(_downloaded, facts.version, _made(folder / f"model-{at}"))
+                for at, facts in enumerate(both)
             ]
             rows, no_rows = None, ""
             if production is not None or data or _rows_wanted(policy):
                 say("reading the rows to compare on")
-                found = find_rows(
-                    candidate, production, data, policy.gate("quality").min_rows, rows_of
-                )
+                least = policy.gate("quality").min_rows
+                found = find_rows(candidate, production, data, least, rows_of)
                 rows, no_rows = (found, "") if isinstance(found, Rows) else (None, found)
             models = [item.result() for item in coming]
-        files = file_digests(models[0])
-        jobs = [
-            Job(model, facts.schema, _made(folder / f"probe-{at}"))
-            for at, (model, facts) in enumerate(
-                zip(models, _both(candidate, production), strict=True)
-            )
-        ]
         say("loading and predicting in processes of their own")
-        probes = run_probes(jobs, rows, policy.gate("loads").seconds, policy.gate("latency").calls)
-        signatures = [_signature(model) for model in models]
+        files = [file_digests(item) if isinstance(item, Path) else {} for item in models]
+        jobs: dict[int, Job] = {}
+        probes: dict[int, Probe] = {}
+        signatures: dict[int, dict[str, Any] | None] = {}
+        for at, (facts, model) in enumerate(zip(both, models, strict=True)):
+            if isinstance(model, str):
+                probes[at] = Probe(error=model)
+                continue
+            signatures[at] = _signature(model)
+            # A model brings its own code: only that which was registered is run.
+            if wrong := wrong_files(facts.version, files[at]):
+                probes[at] = Probe(error=f"it was not loaded: {wrong.rstrip('.')}")
+            else:
+                jobs[at] = Job(model, facts.schema, _made(folder / f"probe-{at}"))
+        seconds, calls = policy.gate("loads").seconds, policy.gate("latency").calls
+        answers = run_probes(list(jobs.values()), rows, seconds, calls)
+        probes |= dict(zip(jobs, answers, strict=True))
     return Evidence(
         candidate=candidate,
         production=production,
         policy=policy,
         approvals=tuple(approvals),
         candidate_probe=probes[0],
-        production_probe=probes[1] if production else None,
+        production_probe=probes.get(1),
         rows=rows,
         no_rows=no_rows,
-        files=files,
-        signature=signatures[0],
-        production_signature=signatures[1] if production else None,
+        files=files[0],
+        signature=signatures.get(0),
+        production_signature=signatures.get(1),
         scores=_recorded_scores(candidate, policy),
         allow_schema_change=allow_schema_change,
         allow_dirty=allow_dirty,
     )
 
 
-def _both(candidate: Facts, production: Facts | None) -> list[Facts]:
-    return [candidate] if production is None else [candidate, production]
+def _downloaded(version: Version, folder: Path) -> Path | str:
+    """Where a version's files are, or why they could not be had."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return local_model(version, folder)
+    except (MlflowException, OSError) as error:  # requests' errors are OSErrors
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"its files could not be downloaded: {first[:300]}"
 
 
 def _rows_wanted(policy: Policy) -> bool:

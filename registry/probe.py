@@ -115,7 +115,7 @@ def run_probes(jobs: Sequence[Job], rows: Rows | None, seconds: float, calls: in
         Single-row predictions to measure.
     """
     file = ""
-    if rows is not None:
+    if rows is not None and jobs:
         names = {column.name for job in jobs for column in job.schema.used}
         path = jobs[0].folder / "rows.feather"
         write_rows(rows.frame[[name for name in rows.frame.columns if name in names]], path)

@@ -61,9 +61,7 @@ class Rows:
     def said(self) -> str:
         """How many they are, which, and what was left out."""
         left = f", {self.removed:,} that a version was trained on left out" if self.removed else ""
-        unsure = "" if self.told else (
-            ", of which it cannot be told whether a version was trained on them"
-        )  # fmt: skip
+        unsure = "" if self.told else " (whether a version was trained on some cannot be told)"
         return f"{len(self):,} rows of {self.where}{left}{unsure}"
 
     def aligned(self, predictions: np.ndarray, schema: Schema) -> np.ndarray:
@@ -103,11 +101,8 @@ def find_rows(
     """
     if production is not None and (why := _incomparable(candidate, production)):
         return why
-    found = (
-        _named(candidate, production, data, rows_of)
-        if data
-        else _own(candidate, production, rows_of)
-    )
+    find = _named if data else _own
+    found = find(candidate, production, data, rows_of)
     if isinstance(found, str):
         return found
     if len(found) < (1 if production is None else min_rows):
@@ -126,7 +121,7 @@ def find_rows(
 
 
 def _own(
-    candidate: Facts, production: Facts | None, rows_of: Callable[[Facts], TrainedRows]
+    candidate: Facts, production: Facts | None, _: str, rows_of: Callable[[Facts], TrainedRows]
 ) -> Rows | str:
     from training.features import drop_unlabelled
     from training.hashing import row_hashes

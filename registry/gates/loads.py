@@ -1,11 +1,9 @@
 """The files are those registered, they load without pickle, and predict what was recorded."""
 
-import json
-
 from registry.evidence import Evidence
+from registry.files import wrong_files
 from registry.gates.result import FAILED, PASSED, Finding
 from registry.probe import ABSOLUTE, RELATIVE, Probe
-from registry.version import DIGEST, FILES
 from training.lettering import size
 
 
@@ -22,7 +20,9 @@ def check(evidence: Evidence) -> Finding:
         "sample_difference": probe.sample_difference,
         "relative": RELATIVE,
     }
-    wrong = _files(evidence) or _probe(probe)
+    version = evidence.candidate.version
+    # What could not be downloaded has no files to compare.
+    wrong = (wrong_files(version, evidence.files) if evidence.files else "") or _probe(probe)
     if wrong:
         return Finding(FAILED, wrong, probe.sample_difference, ABSOLUTE, details)
     return Finding(
@@ -36,43 +36,12 @@ def check(evidence: Evidence) -> Finding:
     )
 
 
-def _files(evidence: Evidence) -> str:
-    """What is wrong with the files; '' if nothing."""
-    from training.digests import digest_of
-
-    tags, version = evidence.candidate.version.tags, evidence.candidate.version
-    if FILES not in tags or DIGEST not in tags:
-        return (
-            f"{version.name} was registered without digests of its files, so nothing tells whether "
-            f"they are complete; `sixfold register {version.model} --run RUN` registers it anew."
-        )
-    recorded: dict[str, str] = json.loads(tags[FILES])
-    if digest_of(recorded) != tags[DIGEST]:
-        return f"The digests in the tags of {version.name} do not agree with each other."
-    found = evidence.files
-    for what, names in (
-        ("missing", recorded.keys() - found.keys()),
-        ("not registered", found.keys() - recorded.keys()),
-        (
-            "changed",
-            {name for name in recorded.keys() & found.keys() if recorded[name] != found[name]},
-        ),
-    ):
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            return (
-                f"Of the {len(recorded)} registered files {min(names)}{more} "
-                f"{'is' if len(names) == 1 else 'are'} {what}."
-            )
-    return ""
-
-
 def _probe(probe: Probe) -> str:
     """What is wrong with how the model loads and predicts; '' if nothing."""
     if probe.pickled:
         return f"A pickle was asked for {probe.pickled[0]}, and refused: a model needs no pickle."
     if probe.error:
-        return f"In a clean process, {probe.error}."
+        return f"The model did not pass: {probe.error}."
     if probe.sample_difference is None:
         return (
             f"The predictions of its {probe.sample_rows} recorded rows are of another shape than "

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from registry.evidence import Evidence
-from registry.gates.result import FAILED, PASSED, Finding
+from registry.gates.result import FAILED, PASSED, Finding, outcome
 
 
 def check(evidence: Evidence) -> Finding:
     """Compare inputs, outputs, parameters and labels with those of Production's version."""
     own, production = evidence.signature, evidence.production
     if own is None or not own.get("inputs"):
-        return Finding(FAILED, "The model has no signature with its inputs.", threshold=0)
+        return Finding(FAILED, "No signature with the model's inputs was found.", threshold=0)
     count = len(own["inputs"])
     if production is None:
         return Finding(
@@ -20,7 +20,14 @@ def check(evidence: Evidence) -> Finding:
             threshold=0,
             details={"inputs": count, "changes": []},
         )
-    other = evidence.production_signature or {}
+    other = evidence.production_signature
+    if other is None:
+        return Finding(
+            outcome(evidence.allow_schema_change),
+            f"The signature of {production.version.name} is not known, so its inputs cannot be "
+            "compared; --allow-schema-change goes on without.",
+            threshold=0,
+        )
     changes = [
         *_changes("input", own, other, "inputs"),
         *_changes("output", own, other, "outputs"),

@@ -18,7 +18,7 @@ from registry.store import rows_reader
 from tests.registry.versions import Versions, versions_in
 from tests.training.problems import frame_of
 from tests.training.tables import CELLS, inferred
-from training.algorithms import TABLE
+from training.algorithms import TABLE, find
 from training.features import conform
 
 _SECONDS = 120.0
@@ -66,6 +66,7 @@ def test_it_predicts_what_the_training_did(versions: Versions, model: Path, tmp_
     assert (probe.error, probe.pickled) == ("", ())
     assert probe.sample_matches
     assert probe.sample_rows == 5
+    assert probe.predictions is not None
     np.testing.assert_allclose(probe.predictions, recorded(versions, "decision_tree"))
     assert probe.calls == _CALLS
     assert probe.p50 is not None
@@ -189,7 +190,7 @@ def _same(one: object, other: object) -> bool:
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_all_candidates_load_and_predict_without_pickle(task: str, tmp_path: Path) -> None:
     with versions_in(tmp_path, task, 160) as versions:
-        names = {name for name, item in TABLE.items() if task not in item.not_applicable}
+        names = {name for name in TABLE if task not in find(name).not_applicable}
         assert set(versions.facts) == names | {"ensemble"}
         for name in versions.facts:
             folder = tmp_path / name.replace(":", "-")
@@ -198,6 +199,7 @@ def test_all_candidates_load_and_predict_without_pickle(task: str, tmp_path: Pat
             (probe,) = run_probes([job], rows_of(versions, name), _SECONDS, _CALLS)
             assert (name, probe.error, probe.pickled) == (name, "", ())
             assert probe.sample_matches, (name, probe.sample_difference)
+            assert probe.predictions is not None
             np.testing.assert_allclose(
                 probe.predictions, recorded(versions, name), rtol=1e-5, atol=1e-6, err_msg=name
             )

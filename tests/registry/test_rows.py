@@ -26,7 +26,7 @@ def frame_of(rows: int = 400, seed: int = 0) -> pd.DataFrame:
             "a": rng.normal(size=rows).round(6),
             "n": rng.integers(0, 9, rows),
             "y": rng.choice(["no", "yes"], rows),
-            "c": rng.choice(["red", "green", None], rows),
+            "c": rng.choice(np.array(["red", "green", None]), rows),
         }
     )
 

@@ -7,7 +7,7 @@ from registry import confusion
 from registry.scores import allowed, difference, gain, paired, scorer
 from training.evaluate import METRICS
 
-_ROWS, _SAMPLES = 300, 250
+_ROWS, _SAMPLES = 200, 120
 
 
 def problem(task: str) -> tuple[np.ndarray, np.ndarray]:
@@ -38,10 +38,10 @@ def test_bootstrap_is_the_metric_on_resampled_rows(metric: str, task: str) -> No
             theirs[place, at] = METRICS[metric].score(y[drawn], prediction[drawn], None)
     for one, reference in zip(ours, theirs, strict=True):
         error = reference.std()
-        assert abs(one.mean() - reference.mean()) < 0.3 * error
-        assert abs(one.std() / error - 1) < 0.25
+        assert abs(one.mean() - reference.mean()) < 0.45 * error
+        assert abs(one.std() / error - 1) < 0.35
     # Paired: the difference has the variance of paired samples, not of two alone.
-    assert abs((ours[0] - ours[1]).std() / (theirs[0] - theirs[1]).std() - 1) < 0.25
+    assert abs((ours[0] - ours[1]).std() / (theirs[0] - theirs[1]).std() - 1) < 0.35
 
 
 _WEIGHTED = [(name, task) for name, task in _CASES if name not in confusion.METRICS]

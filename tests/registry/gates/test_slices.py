@@ -47,12 +47,12 @@ def test_the_quarter_that_loses_is_found() -> None:
 def test_equal_models_pass_on_many_small_slices() -> None:
     """What chance explains is no loss: over many tables, hardly one in a hundred is refused."""
     failed = 0
-    for seed in range(40):
+    for seed in range(25):
         frame, y, own = binary(600, seed, skill=2.0)
         frame["many"] = np.random.default_rng(seed).choice(list("abcdefgh"), len(frame))
         evidence = evidence_of(frame, y, own, probabilities(y, 2.0, 1_000 + seed))
         failed += result_of("slices", evidence).outcome == "failed"
-    assert failed <= 2
+    assert failed <= 1
 
 
 def test_small_slices_are_not_looked_at() -> None:
