@@ -109,7 +109,7 @@ def paired(
     n = len(y)
     found = np.empty((len(scorers), resamples))
     for at in range(resamples):
-        drawn = np.bincount(rng.integers(0, n, n, dtype=np.int32), minlength=n).astype(np.float64)
+        drawn = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
         for place, item in enumerate(scorers):
             found[place, at] = item(drawn)
     return list(found)

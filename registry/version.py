@@ -105,6 +105,8 @@ class Facts:
         Permutation importance, the most important first; empty if not recorded.
     params : dict
         Parameters of the parent run.
+    baseline : dict
+        Scores of predicting without looking at the rows: `cv_mean`, `test`, `test_low`, `test_high`.
     """
 
     version: Version
@@ -123,6 +125,7 @@ class Facts:
     requirements: str
     importance: list[tuple[str, float]] = field(default_factory=list)
     params: Mapping[str, str] = field(default_factory=dict)
+    baseline: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -89,13 +89,22 @@ def _differences(
         return record
     parity, odds = [], []
     for code in [1] if len(labels) == 2 else range(len(labels)):
-        has, gets, group = y[mask] == code, predicted[mask] == code, groups.codes[mask]
-        parity.append(demographic_parity_difference(has, gets, sensitive_features=group))
+        # Fairlearn's time goes with the rows, and few kinds of rows differ: each once, weighted.
+        kinds = np.stack([y[mask] == code, predicted[mask] == code, groups.codes[mask]])
+        (has, gets, group), rows = np.unique(kinds, axis=1, return_counts=True)
+        parity.append(
+            demographic_parity_difference(has, gets, sensitive_features=group, sample_weight=rows)
+        )
         # A rate among no rows is no rate: only groups with the label, and without, have both.
-        both = [one for one in kept if 0 < has[group == one].sum() < (group == one).sum()]
+        both = [one for one in kept if len(np.unique(has[group == one])) == 2]
         among = np.isin(group, both)
         if len(both) > 1:
             odds.append(
-                equalized_odds_difference(has[among], gets[among], sensitive_features=group[among])
+                equalized_odds_difference(
+                    has[among],
+                    gets[among],
+                    sensitive_features=group[among],
+                    sample_weight=rows[among],
+                )
             )
     return record | {"parity": float(max(parity)), "odds": float(max(odds, default=0.0))}
