@@ -59,7 +59,7 @@ format: ## put the code into its form
 	@.venv/bin/ruff check --fix-only .
 	@.venv/bin/ruff format .
 
-bench: ## measure overhead, tracking and scaling; prints ratios (benchmarks/README.md)
+bench: ## measure overhead, tracking, promotion and scaling; prints ratios (benchmarks/README.md)
 	@containers/setup environment engine base image
 	@.venv/bin/python -m benchmarks $(ARGS)
 

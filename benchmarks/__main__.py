@@ -1,4 +1,4 @@
-"""`python -m benchmarks [overhead|tracking|scaling]... [--json] [--write] [--rounds N]`."""
+"""`python -m benchmarks [NAME]... [--json] [--write] [--rounds N]`: each NAME is a module here."""
 
 import argparse
 import json
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import overhead, scaling, tracking
+from benchmarks import overhead, promotion, scaling, tracking
 from benchmarks.report import machine, machine_line, write
 
 _MEASUREMENTS = {
     "overhead": overhead.measure,
     "tracking": tracking.measure,
+    "promotion": promotion.measure,
     "scaling": scaling.measure,
 }
 _QUIET = 10.0
