@@ -10,13 +10,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from registry.bundle import Bundle, Origin, read_bundle
-from registry.received import ORIGIN, Runs, copied_model
+from registry.received import ORIGIN, Runs
 from registry.version import COPIED_FROM, DIGEST, FILES, PROMOTION
-from training.digests import digest_of, file_digests
+from training.digests import digest_of
 from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:
@@ -80,12 +79,11 @@ def receive(client: "MlflowClient", folder: Path, say: Callable[[str], None]) ->
     bundle = read_bundle(folder)
     runs = Runs(client, folder, bundle.origin)
     parent = runs.copy(bundle.parent) if bundle.parent else ""
-    candidate, model_id = runs.copy_candidate(bundle.candidate, bundle.model, parent)
+    say("copying the model and its files")
+    candidate, model_id, files = runs.copy_candidate(bundle.candidate, bundle.model, parent)
     if bundle.parent:
         runs.name_candidates(bundle.parent, parent)
     records = [runs.copy_record(record) for record in bundle.records]
-    say("checking the files there")
-    files = _checked(bundle, model_id)
     tags = {name: value for name, value in bundle.tags.items() if name != PROMOTION} | {
         DIGEST: digest_of(files),
         FILES: json.dumps(files),
@@ -110,25 +108,55 @@ def receive(client: "MlflowClient", folder: Path, say: Callable[[str], None]) ->
     return first, first != str(made.version)
 
 
-def _checked(bundle: Bundle, model_id: str) -> dict[str, str]:
-    """Digests of the model's files as they are read back from here.
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    # MLflow prints; what it prints is no answer.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
-    Raises
-    ------
-    SixfoldError
-        They are not those that were sent.
-    """
-    from mlflow.artifacts import download_artifacts
+    def answer(**said: Any) -> None:
+        answers.write(json.dumps(said) + "\n")
+        answers.flush()
 
-    with TemporaryDirectory(prefix="sixfold-") as inner:
-        there = Path(download_artifacts(artifact_uri=f"models:/{model_id}", dst_path=inner))
-        files = file_digests(there)
-        # Its own ids are undone: what is left must be the original's, byte for byte.
-        original = copied_model(there, bundle.model.written)
-        if digest_of(file_digests(original)) != bundle.model.digest:
-            raise SixfoldError(
-                f"the copied files of {bundle.origin.model} version {bundle.origin.version} are "
-                "not the original's when read back: the artifact store there has lost or changed "
-                "some; no version was made"
-            )
-    return files
+    try:
+        _serve(sys.stdin, answer)
+    except SixfoldError as error:
+        answer(error=str(error), code=error.exit_code)
+
+
+def _serve(requests: Iterable[str], answer: Callable[..., None]) -> None:
+    from training.tracking import check_server
+
+    check_server(MEND)
+    from mlflow import MlflowClient
+
+    from registry.store import reported
+
+    client = MlflowClient()
+    for line in requests:
+        request = json.loads(line)
+        with reported("copying to the other registry"):
+            if "find" in request:
+                answer(version=find(client, Origin(**request["find"])))
+            else:
+                version, there = receive(
+                    client, Path(request["receive"]), lambda text: answer(say=text)
+                )
+                answer(version=version, there=there)
+
+
+def _make_model(client: "MlflowClient", bundle: Bundle) -> None:
+    """Make the registered model unless there is one of the name."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(
+            bundle.origin.model, bundle.model_tags, bundle.model_description
+        )
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+if __name__ == "__main__":
+    main()

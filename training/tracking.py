@@ -23,8 +23,13 @@ _PATIENCE = 5.0
 _VIEW, _TRAINING_VIEW = "mlflow.experimentKind", "custom_model_development"
 
 
-def check_server() -> None:
+def check_server(mend: str = "correct MLFLOW_TRACKING_URI or its credentials") -> None:
     """Refuse a tracking server that does not answer, before anything is read or trained.
+
+    Parameters
+    ----------
+    mend : str
+        What to do about it.
 
     Raises
     ------
@@ -40,14 +45,14 @@ def check_server() -> None:
         except ValueError:
             raise UserError(
                 f"expected a port number in the address of the MLflow server, got "
-                f"{parts.netloc.rpartition('@')[2]!r}; correct MLFLOW_TRACKING_URI"
+                f"{parts.netloc.rpartition('@')[2]!r}; {mend}"
             ) from None
         try:
             socket.create_connection((parts.hostname, port), timeout=_PATIENCE).close()
         except OSError as error:
             raise UserError(
                 f"expected an MLflow server at {parts.scheme}://{parts.hostname}:{port}, got "
-                f"{error.strerror or error}; start it or correct MLFLOW_TRACKING_URI"
+                f"{error.strerror or error}; start it, or {mend}"
             ) from None
     try:
         mlflow.MlflowClient().search_experiments(max_results=1)
@@ -55,8 +60,7 @@ def check_server() -> None:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.scheme
         raise UserError(
-            f"expected an MLflow tracking store at {where}, got {first[:200]}; "
-            "correct MLFLOW_TRACKING_URI or its credentials"
+            f"expected an MLflow tracking store at {where}, got {first[:200]}; {mend}"
         ) from None
 
 
