@@ -11,6 +11,12 @@ import click
 COMMANDS = {
     "train": "training.cli:train",
     "leaderboard": "training.cli:leaderboard",
+    "register": "registry.cli:register",
+    "promote": "registry.cli:promote",
+    "approve": "registry.cli:approve",
+    "rollback": "registry.cli:rollback",
+    "history": "registry.cli:history",
+    "audit": "registry.cli:audit",
     "watch": "registry.watch:watch",
 }
 

@@ -106,7 +106,7 @@ class Facts:
     params : dict
         Parameters of the parent run.
     baseline : dict
-        Scores of predicting without looking at the rows: `cv_mean`, `test`, `test_low`, `test_high`.
+        Scores without looking at the rows: `cv_mean`, `test`, `test_low`, `test_high`.
     """
 
     version: Version

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -43,5 +45,6 @@ def register_model(
         )
         files = file_digests(Path(local))
     digests = {DIGEST: digest_of(files), FILES: json.dumps(files)}
-    version = mlflow.register_model(model_uri, name, tags={**tags, **digests})
+    with redirect_stderr(StringIO()):  # where MLflow announces what the caller says anyway
+        version = mlflow.register_model(model_uri, name, tags={**tags, **digests})
     return str(version.version)
