@@ -122,11 +122,11 @@ class Evidence:
 
     @property
     def not_compared(self) -> str:
-        """Why `compared` has not both versions' predictions; '' if it has."""
+        """Why `compared` has not both versions' predictions, without a full stop; '' if it has."""
         if self.rows is None:
-            return self.no_rows
+            return self.no_rows.rstrip(".")
         if self.candidate_probe.predictions is None:
-            return f"the candidate could not predict the rows: {self.candidate_probe.error}"
+            return f"The candidate could not predict the rows: {self.candidate_probe.error}"
         if self.production and self.compared and self.compared.production is None:
             why = self.production_probe.error if self.production_probe else "it was not run"
             return f"{self.production.version.name} could not predict the rows: {why}"

@@ -17,7 +17,7 @@ def check(evidence: Evidence) -> Finding:
         return Finding(SKIPPED, "A regression predicts no probabilities.")
     compared, rows = evidence.compared, evidence.rows
     if compared is None or rows is None:
-        return Finding(FAILED, evidence.not_compared)
+        return Finding(FAILED, f"{evidence.not_compared}.")
     error, bins = expected_calibration_error(compared.y, compared.candidate, settings.bins)
     brier = brier_score(compared.y, compared.candidate)
     details: dict[str, Any] = {

@@ -27,7 +27,7 @@ def check(evidence: Evidence) -> Finding:
         return Finding(SKIPPED, "A regression predicts no labels to compare groups by.")
     compared, rows = evidence.compared, evidence.rows
     if compared is None or rows is None:
-        return Finding(FAILED, evidence.not_compared)
+        return Finding(FAILED, f"{evidence.not_compared}.")
     absent = [name for name in settings.columns if name not in rows.frame]
     if absent:
         return Finding(

@@ -94,7 +94,7 @@ def _against_threshold(
 def _against_production(evidence: Evidence, settings: Quality, details: dict[str, Any]) -> _Judged:
     compared, rows, production = evidence.compared, evidence.rows, evidence.production
     if evidence.not_compared or compared is None or compared.production is None:
-        return False, evidence.not_compared.rstrip(".")
+        return False, evidence.not_compared
     assert rows is not None
     assert production is not None
     metric = evidence.candidate.metric

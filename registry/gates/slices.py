@@ -55,7 +55,9 @@ class Slice:
     @property
     def excess(self) -> float:
         """How far below the margin; positive is too far. In units of what is allowed."""
-        return -self.gain / self.allowed if self.allowed else math.inf * -self.gain
+        if self.allowed:
+            return -self.gain / self.allowed
+        return -math.copysign(math.inf, self.gain) if self.gain else 0.0
 
     @property
     def lost(self) -> bool:
@@ -73,7 +75,7 @@ def check(evidence: Evidence) -> Finding:
         return Finding(SKIPPED, "There is no Production to compare slices with.")
     compared, rows = evidence.compared, evidence.rows
     if evidence.not_compared or compared is None or rows is None:
-        return Finding(FAILED, evidence.not_compared)
+        return Finding(FAILED, f"{evidence.not_compared}.")
     columns = list(settings.columns) or _important(evidence, settings.top)
     absent = [name for name in columns if name not in rows.frame]
     if absent:

@@ -138,6 +138,14 @@ def test_files_that_cannot_be_downloaded_are_a_failed_gate(registry: Registry) -
     assert results["latency"].stops
 
 
+def test_a_model_that_does_not_load_in_time_is_a_failed_gate(registry: Registry) -> None:
+    facts = registry.first["decision_tree"]
+    results = by_gate(registry.gathered(facts, None, "[loads]\nseconds = 1.0\n"))
+    assert results["loads"].stops
+    assert "did not load within 1 s" in results["loads"].sentence
+    assert results["latency"].stops
+
+
 def test_files_that_were_changed_are_not_run(registry: Registry) -> None:
     facts = registry.first["decision_tree"]
     files = json.loads(facts.version.tags[FILES])

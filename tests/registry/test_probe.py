@@ -59,6 +59,7 @@ def recorded(versions: Versions, candidate: str) -> np.ndarray:
     return read_predictions(Path(path))[1]
 
 
+@pytest.mark.slow
 def test_it_predicts_what_the_training_did(versions: Versions, model: Path, tmp_path: Path) -> None:
     rows = rows_of(versions, "decision_tree")
     job = job_of(versions, "decision_tree", model, tmp_path / "probe")
@@ -144,14 +145,6 @@ def test_other_predictions_are_noticed(broken: dict[str, Probe]) -> None:
     assert (broken["other predictions"].sample_difference or 0) > 1e-3
     assert not broken["one less"].sample_matches
     assert broken["one less"].sample_difference is None
-
-
-def test_it_is_given_up_when_it_does_not_load(
-    versions: Versions, model: Path, tmp_path: Path
-) -> None:
-    job = job_of(versions, "decision_tree", model, tmp_path / "probe")
-    (probe,) = run_probes([job], None, 0.1, _CALLS)
-    assert probe.error == "it did not load within 0.1 s"
 
 
 @pytest.mark.slow

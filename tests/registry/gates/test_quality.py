@@ -88,7 +88,7 @@ def test_without_rows_nothing_is_pretended() -> None:
     for gate in ("quality", "slices"):
         result = result_of(gate, evidence)
         assert result.stops
-        assert why in result.sentence
+        assert result.sentence == f"{why}."
 
 
 def test_a_production_that_does_not_load_is_said() -> None:

@@ -113,5 +113,16 @@ def test_regression_margin_is_a_share_of_the_slices_loss() -> None:
     assert worst["allowed"] == pytest.approx(0.05 * worst["production"])
 
 
+def test_a_perfect_production_allows_no_loss() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.normal(0, 10, 400)
+    frame = pd.DataFrame({"c": rng.choice(["u", "v"], 400), "a": rng.normal(size=400), "y": y})
+    assert result_of("slices", evidence_of(frame, y, y, y)).outcome == "passed"
+    own = np.where(frame["c"] == "v", y + rng.normal(size=400), y)
+    result = result_of("slices", evidence_of(frame, y, own, y))
+    assert result.stops
+    assert result.details["worst"][0]["group"] == "v"
+
+
 def test_the_first_version_is_skipped() -> None:
     assert result_of("slices", evidence_of(*binary())).outcome == "skipped"
