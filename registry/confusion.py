@@ -111,6 +111,21 @@ def paired(
     return [np.concatenate(parts) for parts in found]
 
 
+def once(metric: str, y: np.ndarray, predicted: np.ndarray, classes: int) -> float:
+    """A metric on the rows as they are.
+
+    Parameters
+    ----------
+    metric : str
+        One of `METRICS`.
+    y, predicted : ndarray of int, (n,)
+    classes : int
+    """
+    cells = np.bincount(y * classes + predicted, minlength=classes**2).astype(np.float64)
+    occurs = np.isin(np.arange(classes), np.concatenate([y, predicted]))
+    return float(_SCORES[metric](cells.reshape(1, classes, classes), occurs)[0])
+
+
 def _hits(matrices: np.ndarray) -> np.ndarray:
     return np.asarray(np.diagonal(matrices, axis1=1, axis2=2))
 

@@ -89,7 +89,7 @@ def _rows(axes: Axes, results: Sequence["Result"], left: int) -> None:
 
 def _against(above: Axes, found: Mapping[str, Any], height: int, below: int) -> None:
     """Under the gates: the difference between old and new on the same rows."""
-    figure = above.get_figure(root=True)
+    figure = above.figure
     room = 16 / _WIDTH
     axes = figure.add_axes((40 / _WIDTH, 44 / height, 1 - 80 / _WIDTH, (below - 92) / height))
     axes.spines[:].set_visible(False)

@@ -115,6 +115,16 @@ def paired(
     return list(found)
 
 
+def point(metric: str, y: np.ndarray, prediction: np.ndarray) -> float:
+    """A metric on the rows as they are; NaN where they leave it undefined.
+
+    As `training.evaluate.score`, without scikit-learn, whose import takes longer than a comparison.
+    """
+    if metric in confusion.METRICS:
+        return confusion.once(metric, y, prediction.argmax(axis=1), prediction.shape[1])
+    return scorer(metric, y, prediction)(np.ones(len(y)))
+
+
 def scorer(metric: str, y: np.ndarray, prediction: np.ndarray) -> _Scorer:
     """A metric as a function of the rows' weights; all that they do not change is done once."""
     if metric == "roc_auc":

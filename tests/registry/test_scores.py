@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from registry import confusion
-from registry.scores import allowed, difference, gain, paired, scorer
+from registry.scores import allowed, difference, gain, paired, point, scorer
 from training.evaluate import METRICS
 
 _ROWS, _SAMPLES = 200, 120
@@ -42,6 +42,13 @@ def test_bootstrap_is_the_metric_on_resampled_rows(metric: str, task: str) -> No
         assert abs(one.std() / error - 1) < 0.35
     # Paired: the difference has the variance of paired samples, not of two alone.
     assert abs((ours[0] - ours[1]).std() / (theirs[0] - theirs[1]).std() - 1) < 0.35
+
+
+@pytest.mark.parametrize(("metric", "task"), _CASES)
+def test_point_is_the_metric(metric: str, task: str) -> None:
+    y, own = problem(task)
+    expected = METRICS[metric].score(y, own, None)
+    assert point(metric, y, own) == pytest.approx(expected, rel=1e-9)
 
 
 _WEIGHTED = [(name, task) for name, task in _CASES if name not in confusion.METRICS]

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from training.plots.ranking import Ranking, rank
+from training.ranking import Ranking, rank
 
 #: More scores (rows times classes) than this and the curves are drawn from a sample of the rows.
 MOST_SCORES = 1_000_000

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from training.plots.chart import BLUE, INK, MUTED, SERIES, frame, legend, share, shorten
 from training.plots.data import PlotData
-from training.plots.ranking import Ranking
+from training.ranking import Ranking
 
 
 def precision_recall(data: PlotData) -> Axes:

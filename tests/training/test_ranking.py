@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from training.plots.ranking import rank
+from training.ranking import rank
 
 
 @pytest.mark.parametrize("levels", [2, 7, 10**9])

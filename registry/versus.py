@@ -1,0 +1,123 @@
+"""`sixfold compare`: two versions side by side, on the terminal, as JSON and as a page."""
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from training.console import one_line, quieten
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from registry.compare import Comparison
+    from registry.version import Facts
+
+_WIDTH = 140
+
+
+def versus(client: "MlflowClient", model: str, first: str, second: str) -> "tuple[Comparison, str]":
+    """Compare two versions of a model by what is recorded of them.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    model, first, second : str
+        The registered model and the numbers of its versions.
+
+    Returns
+    -------
+    Comparison, str
+        And the page that shows it, as HTML.
+
+    Raises
+    ------
+    UserError
+        No such model or version, or one that Sixfold has not trained.
+    SixfoldError
+        The store failed.
+    """
+    from registry import curves, store
+    from registry.common_rows import pair_of
+    from registry.compare import compare
+    from registry.recorded import read_recorded
+    from registry.report import page
+    from training.errors import UserError
+
+    if first == second:
+        raise UserError(f"expected two versions of {model}, got {first} twice; name another one")
+
+    def facts(number: str) -> "Facts":
+        return store.read_facts(client, store.find_version(client, model, number))
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(facts, (first, second))
+    recorded = read_recorded(client, (one, other))
+    pair = pair_of(one, other, recorded)
+    comparison = compare(one, other, recorded, pair)
+    figures = curves.of_versions((one, other), recorded, pair)
+    importance = curves.importances(one.importance, other.importance)
+    return comparison, page(comparison, figures, importance)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("first")
+@click.argument("second")
+@click.option(
+    "--report",
+    default=None,
+    metavar="FILE",
+    help="Where the page is written; default: MODEL-FIRST-SECOND.html here, '' for none.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@one_line
+def compare(model: str, first: str, second: str, report: str | None, as_json: bool) -> None:
+    """Compare the versions FIRST and SECOND of MODEL, and write a page with the curves of both.
+
+    Nothing is predicted anew: what their trainings recorded is compared, on the rows that both were
+    tested on where there are any. The page needs no network and no script.
+
+    \b
+    sixfold compare churn 5 7
+    sixfold compare churn 5 7 --report review.html
+    """
+    quieten()
+    from registry import store
+    from training.errors import UserError
+
+    comparison, text = versus(store.connect(), model, first, second)
+    path = _file_name(f"{model}-{first}-{second}") if report is None else report
+    if as_json:
+        from registry.compare import plain
+
+        click.echo(json.dumps(plain(comparison), indent=1))
+    else:
+        _print(comparison)
+    if path:
+        try:
+            Path(path).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UserError(
+                f"expected a file to write to with --report, got {path!r}: {error.strerror}; "
+                "name another one"
+            ) from None
+        click.echo(f"the page is in {path}", err=True)
+
+
+def _print(comparison: "Comparison") -> None:
+    from rich.console import Console
+
+    from registry.side_by_side import table
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH  # a log has no width of its own
+    console.print(table(comparison))
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", name).lstrip(".") + ".html"
