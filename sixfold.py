@@ -16,6 +16,7 @@ COMMANDS = {
     "approve": "registry.cli:approve",
     "rollback": "registry.cli:rollback",
     "history": "registry.cli:history",
+    "compare": "registry.versus:compare",
     "audit": "registry.cli:audit",
     "watch": "registry.watch:watch",
 }

@@ -1,4 +1,4 @@
-"""`sixfold register`, `promote`, `approve`, `rollback`, `history`, `compare` and `audit`."""
+"""`sixfold register`, `promote`, `approve`, `rollback`, `history` and `audit`."""
 
 import json
 import os
