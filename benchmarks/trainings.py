@@ -85,6 +85,11 @@ def train_command(data: str, **options: object) -> list[str | Path]:
     return [sys.executable, "-m", "sixfold", "train", data, "--quiet", *_options(options)]
 
 
+def promote_command(model: str, version: str) -> list[str | Path]:
+    """`sixfold promote` as a command."""
+    return [sys.executable, "-m", "sixfold", "promote", model, "--version", version]
+
+
 def mlflow_run_command(data: str, **options: object) -> list[str | Path]:
     """`mlflow run .` as a command."""
     given = {"data": data, **options}
@@ -100,6 +105,17 @@ def leaderboard(folder: Path) -> dict[str, Any]:
     file = client.download_artifacts(run.info.run_id, "leaderboard.json")
     board: dict[str, Any] = json.loads(Path(file).read_text())
     return board
+
+
+def promotion_gates(folder: Path, model: str) -> dict[str, dict[str, Any]]:
+    """The gates' results of a model's latest promotion in `folder`, by the gates' names."""
+    client = _client(folder)
+    experiment = client.get_experiment_by_name(f"{model}/promotions")
+    run = client.search_runs(
+        [experiment.experiment_id], "tags.`sixfold.kind` = 'promotion'", max_results=1
+    )[0]
+    file = client.download_artifacts(run.info.run_id, "gates.json")
+    return {result["gate"]: result for result in json.loads(Path(file).read_text())}
 
 
 def finished(board: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -9,12 +9,14 @@ from training.lettering import size
 
 def check(evidence: Evidence) -> Finding:
     """Compare digests, then see what became of the probe."""
-    probe = evidence.candidate_probe
+    probe, other = evidence.candidate_probe, evidence.production_probe
     details = {
         "files": len(evidence.files),
         "size": probe.size,
         "load_seconds": probe.load_seconds,
         "memory": probe.memory,
+        "predict_seconds": probe.predict_seconds,
+        "production_predict_seconds": other.predict_seconds if other else None,
         "pickled": list(probe.pickled),
         "sample_rows": probe.sample_rows,
         "sample_difference": probe.sample_difference,
