@@ -89,6 +89,7 @@ def figures(first: Shown, second: Shown, target: str) -> list[Figure]:
         *_ranked("ROC curve", both, _roc, "False positive rate", "True positive rate", (0.0, 0.0)),
         *_ranked("Precision-recall", both, _precision, "Recall", "Precision", None),
         Figure("Calibration", _calibration(both)),
+        Figure("Predicted probabilities", _probabilities(both)),
     ]
 
 
@@ -148,15 +149,23 @@ def _precision(ranking: Ranking) -> tuple[np.ndarray, np.ndarray]:
     return ranking.recall[:end], ranking.precision[:end]
 
 
+def _stated(shown: Shown) -> tuple[np.ndarray, np.ndarray]:
+    """Each row's probability of the second class, or of the predicted one; whether it came true."""
+    if len(shown.labels) == 2:
+        return shown.prediction[:, 1], shown.y == 1
+    decided = shown.prediction.argmax(axis=1)
+    return shown.prediction[np.arange(len(shown.y)), decided], decided == shown.y
+
+
+def _stated_label(labels: Sequence[str]) -> str:
+    of = labels[1] if len(labels) == 2 else "the predicted class"
+    return f"Predicted probability of {of}"
+
+
 def _calibration(both: Sequence[Shown]) -> str:
     lines = [Line(np.array([0, 1]), np.array([0, 1]), "guide")]
-    binary = len(both[0].labels) == 2
     for shown, kind in zip(both, ("first", "second"), strict=True):
-        if binary:
-            stated, came = shown.prediction[:, 1], shown.y == 1
-        else:
-            decided = shown.prediction.argmax(axis=1)
-            stated, came = shown.prediction[np.arange(len(shown.y)), decided], decided == shown.y
+        stated, came = _stated(shown)
         k = int(np.clip(len(shown.y) // 30, 4, _BINS))
         bins = np.clip((stated * k).astype(np.int64), 0, k - 1)
         rows = np.bincount(bins, minlength=k)
@@ -164,10 +173,14 @@ def _calibration(both: Sequence[Shown]) -> str:
         x = np.bincount(bins, stated, minlength=k)[filled] / rows[filled]
         y = np.bincount(bins, came, minlength=k)[filled] / rows[filled]
         lines += [Line(x, y, kind), Line(x, y, f"large {kind}", dots=True)]
-    label = both[0].labels[1] if binary else ""
-    said = f"Predicted probability of {label}" if binary else "Probability of the predicted class"
-    seen = f"Share that were {label}" if binary else "Share predicted right"
-    return chart(lines, Axis(said, *_SHARE), Axis(seen, *_SHARE), "Calibration")
+    labels = both[0].labels
+    seen = f"Share that were {labels[1]}" if len(labels) == 2 else "Share predicted right"
+    return chart(lines, Axis(_stated_label(labels), *_SHARE), Axis(seen, *_SHARE), "Calibration")
+
+
+def _probabilities(both: Sequence[Shown]) -> str:
+    values = [_stated(shown)[0] for shown in both]
+    return _distribution(values, Axis(_stated_label(both[0].labels), 0.0, 1.0), "Probabilities")
 
 
 def _predicted(both: Sequence[Shown], target: str) -> str:
@@ -191,20 +204,25 @@ def _residuals(both: Sequence[Shown], target: str) -> str:
     """Their distributions as steps, on the range that holds 99 % of them."""
     residuals = [shown.y - shown.prediction for shown in both]
     low, high = _ends(np.concatenate([np.quantile(item, (0.005, 0.995)) for item in residuals]))
-    edges = np.linspace(low, high, _STEPS + 1)
+    return _distribution(
+        residuals, Axis(f"Actual less predicted {target}", low, high), "Residuals", [0.0]
+    )
+
+
+def _distribution(
+    values: Sequence[np.ndarray], x: Axis, title: str, guides: Sequence[float] = ()
+) -> str:
+    """Shares of the rows, as steps."""
+    edges = np.linspace(x.low, x.high, _STEPS + 1)
     lines, top = [], 0.0
-    for item, kind in zip(residuals, ("first", "second"), strict=True):
-        counts, _ = np.histogram(np.clip(item, low, high), edges)
+    for item, kind in zip(values, ("first", "second"), strict=True):
+        counts, _ = np.histogram(np.clip(item, x.low, x.high), edges)
         shares = counts / len(item)
         top = max(top, float(shares.max()))
-        x = np.repeat(edges, 2)
-        y = np.concatenate([[0.0], np.repeat(shares, 2), [0.0]])
-        lines.append(Line(x, y, kind))
-    guide = Line(np.zeros(2), np.array([0.0, 1.05 * top]), "guide")
-    y_axis = Axis("Share of the rows", 0.0, 1.05 * top)
-    return chart(
-        [guide, *lines], Axis(f"Actual less predicted {target}", low, high), y_axis, "Residuals"
-    )
+        heights = np.concatenate([[0.0], np.repeat(shares, 2), [0.0]])
+        lines.append(Line(np.repeat(edges, 2), heights, kind))
+    drawn = [Line(np.full(2, at), np.array([0.0, 1.05 * top]), "guide") for at in guides]
+    return chart([*drawn, *lines], x, Axis("Share of the rows", 0.0, 1.05 * top), title)
 
 
 def _some(n: int) -> np.ndarray:

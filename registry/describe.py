@@ -137,10 +137,10 @@ def signed(value: float | None) -> str:
 
 
 def percent(probability: float) -> str:
-    """A probability that never rounds to none or to certainty."""
-    if 0 < probability < 0.001:
+    """A probability that a bootstrap has counted: never said to be none, or certainty."""
+    if probability < 0.001:
         return "under 0.1%"
-    if 0.999 < probability < 1:
+    if probability > 0.999:
         return "over 99.9%"
     return f"{probability:.1%}".replace(".0%", "%")
 

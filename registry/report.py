@@ -12,7 +12,6 @@ from registry.curves import Figure
 from registry.describe import percent
 from registry.side_by_side import change_said, facts_of, gain_said, gates_said, score_said, verdict
 from registry.svg import escape, strip
-from training.lettering import number
 
 _STYLE = Path(__file__).with_name("report.css")
 #: A page may load nothing, whatever a user's text has in it.
@@ -116,10 +115,10 @@ def _scores(comparison: Comparison) -> str:
 
 
 def _score_row(line: Line, common: bool) -> list[str]:
-    way = "more is better" if line.greater_is_better else "less is better"
+    way, arrow = ("more", "↑") if line.greater_is_better else ("less", "↓")
     drawn = strip([_ends(line.first), _ends(line.second)], f"{line.metric} with intervals")
     cells = [
-        f'<th title="{way}">{escape(line.metric)} {"↑" if line.greater_is_better else "↓"}</th>',
+        f'<th class="whole" title="{way} is better">{escape(line.metric)} {arrow}</th>',
         _cell(score_said(line.first), "figure"),
         _cell(score_said(line.second), "figure"),
         f'<td class="strip">{drawn}</td>',
@@ -130,7 +129,8 @@ def _score_row(line: Line, common: bool) -> list[str]:
             "" if gain is None else "better" if gain.low > 0 else "worse" if gain.high < 0 else ""
         )
         cells.append(_cell(gain_said(gain), f"figure {kind}".strip()))
-        cells.append(_cell("" if gain is None else percent(gain.probability_better), "figure"))
+        said = "" if gain is None else percent(gain.probability_better)
+        cells.append(_cell(said.replace("over ", ">").replace("under ", "<"), "figure"))
     return cells
 
 
@@ -182,14 +182,10 @@ def _gate_row(gate: dict[str, Any]) -> list[str]:
     outcome = str(gate["outcome"])
     kind = outcome if outcome in ("passed", "failed", "skipped") else ""
     warns = " (warns)" if outcome == "failed" and gate.get("enforce") == "warn" else ""
-    figure, threshold = gate.get("figure"), gate.get("threshold")
-    found = str(gate["sentence"])
-    if figure is not None and threshold is not None:
-        found += f" [{number(figure)} against {number(threshold)}]"
     return [
         _cell(str(gate["gate"]), element="th"),
-        _cell(outcome + warns, kind),
-        _cell(found),
+        _cell(outcome + warns, f"whole {kind}".strip()),
+        _cell(str(gate["sentence"])),
     ]
 
 

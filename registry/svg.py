@@ -102,7 +102,7 @@ def bars(names: Sequence[str], values: Sequence[tuple[float, float]], title: str
         NaN where there is none.
     title : str
     """
-    row, left = 30, 190
+    row, left = 36, 190
     height, room = row * len(names) + 8, 2 * _WIDTH - left - 70
     known = [value for pair in values for value in pair if math.isfinite(value)]
     low, high = min([0.0, *known]), max([0.0, *known])
@@ -115,12 +115,12 @@ def bars(names: Sequence[str], values: Sequence[tuple[float, float]], title: str
         for place, (value, kind) in enumerate(zip(pair, ("first", "second"), strict=True)):
             if math.isfinite(value):
                 wide, start = abs(value) * scale, zero + min(0.0, value * scale)
-                top = middle - 11 + 11 * place
+                top = middle - 13 + 14 * place
                 parts.append(
                     f'<rect class="{kind}" x="{start:.1f}" y="{top:.1f}" '
-                    f'width="{max(wide, 0.5):.1f}" height="10"/>'
+                    f'width="{max(wide, 0.5):.1f}" height="12"/>'
                 )
-                parts.append(_text(start + wide + 5, top + 9, f"{value:.3g}", "start"))
+                parts.append(_text(start + wide + 5, top + 10, f"{value:.3g}", "start"))
     return _svg(2 * _WIDTH, height, title, parts)
 
 
@@ -132,7 +132,7 @@ def strip(scores: Sequence[tuple[float, float, float] | None], title: str) -> st
     scores : sequence of two (value, low, high) or None
     title : str
     """
-    wide, high = 150, 26
+    wide, high = 110, 26
     known = [end for score in scores if score for end in score if math.isfinite(end)]
     if not known:
         return ""

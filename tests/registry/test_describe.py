@@ -124,8 +124,8 @@ def test_only_outcomes_that_occur_are_counted() -> None:
 
 @pytest.mark.parametrize(
     ("probability", "text"),
-    [(0.5, "50%"), (0.0, "0%"), (1.0, "100%"), (0.99999, "over 99.9%"), (1e-6, "under 0.1%"),
-     (0.123, "12.3%")],
+    [(0.5, "50%"), (0.0, "under 0.1%"), (1.0, "over 99.9%"), (0.99999, "over 99.9%"),
+     (1e-6, "under 0.1%"),     (0.123, "12.3%")],
 )  # fmt: skip
 def test_a_probability_never_rounds_to_certainty(probability: float, text: str) -> None:
     assert percent(probability) == text

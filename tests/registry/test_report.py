@@ -106,8 +106,8 @@ def test_nothing_is_loaded_from_anywhere(name: str) -> None:
 @pytest.mark.parametrize(
     ("task", "titles"),
     [
-        ("binary", ["ROC curve", "Precision-recall", "Calibration"]),
-        ("multiclass", ["ROC curve", "Precision-recall", "Calibration"]),
+        ("binary", ["ROC curve", "Precision-recall", "Calibration", "Predicted probabilities"]),
+        ("multiclass", ["ROC curve", "Precision-recall", "Calibration", "Predicted probabilities"]),
         ("regression", ["Predicted against actual", "Residuals"]),
     ],
 )
