@@ -27,6 +27,8 @@ from urllib.parse import unquote, urlsplit
 
 IMAGE = "sixfold-training:latest"
 CODE = Path("/mlflow/projects/code")
+#: The user's own policy of promotions, beside their `data/`.
+POLICY = "policy.toml"
 HOME = Path("/tmp")  # noqa: S108  as the image has it
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
@@ -93,13 +95,13 @@ def run_options(
     ValueError
         What the command cannot hold, in one line.
     """
-    image, arguments = split_command(command)
+    image, name, arguments = split_command(command)
     passed = {name for name in environment if name.startswith(PREFIXES) or name in PROXIES}
     files = {name: caller / environment[name] for name in FILES if environment.get(name)}
     passed |= set(files)
 
     mounts = {CODE / "data": (data_folder(project, caller), "ro")}
-    for value in paths_given(arguments):
+    for value in paths_given(name, arguments):
         if (caller / value).is_file():
             inside = Path(os.path.normpath(CODE / value))
             mounts.setdefault(inside, ((caller / value).resolve(), "ro"))
@@ -160,20 +162,23 @@ def mount_options(mounts: Mapping[Path, tuple[Path, str]]) -> list[str]:
     return options
 
 
-def split_command(command: Sequence[str]) -> tuple[str, list[str]]:
-    """The image, and the arguments of `python -m sixfold train`, in MLflow's command."""
+def split_command(command: Sequence[str]) -> tuple[str, str, list[str]]:
+    """The image, NAME and the arguments of `python -m sixfold NAME`, in MLflow's command."""
     words = list(command)
     for place in range(1, len(words) - 3):
-        if words[place : place + 4] == ["python", "-m", "sixfold", "train"]:
-            return words[place - 1], words[place + 4 :]
-    return IMAGE, []
+        if words[place : place + 3] == ["python", "-m", "sixfold"]:
+            return words[place - 1], words[place + 3], words[place + 4 :]
+    return IMAGE, "", []
 
 
-def paths_given(arguments: Sequence[str]) -> list[str]:
-    """The table and the schema's file, where they may be paths outside `data/`."""
-    given = list(arguments[:1])
-    if "--schema" in arguments[:-1]:
-        given.append(arguments[list(arguments).index("--schema") + 1])
+def paths_given(name: str, arguments: Sequence[str]) -> list[str]:
+    """What the command reads, where it may be a path outside `data/`."""
+    given = list(arguments[:1]) if name == "train" else []
+    if name in ("promote", "approve"):
+        given.append(POLICY)
+    for option in ("--schema", "--data"):
+        if option in arguments[:-1]:
+            given.append(arguments[list(arguments).index(option) + 1])
     return [text for text in given if text and Path(text).parts[0] != "data"]
 
 

@@ -143,7 +143,9 @@ def keep_table(client: "MlflowClient", run_id: str, results: "list[Result]") -> 
 
     columns = ("gate", "outcome", "enforce", "figure", "threshold", "sentence")
     table = {name: [getattr(result, name) for result in results] for name in columns}
-    client.log_table(run_id, table, "gates_table.json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow asks pandas in a way that pandas 4 will not know
+        client.log_table(run_id, table, "gates_table.json")
     now = int(time.time() * 1_000)
     figures = [
         Metric(f"gate_{result.gate}", float(result.figure), now, 0)

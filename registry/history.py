@@ -86,11 +86,12 @@ def periods_of(records: Sequence[Record]) -> list[Period]:
         In the order of time.
     """
     decided = [record for record in records if record.decided]
-    ends: list[float | None] = [record.decided for record in decided[1:]]
-    return [
+    ends = [*(record.decided for record in decided[1:]), None]
+    periods = [
         Period(record.version, record.decided, until, record)
-        for record, until in zip(decided, [*ends, None], strict=True)
-    ][::-1]
+        for record, until in zip(decided, ends, strict=False)  # of no decision there is no end
+    ]
+    return periods[::-1]
 
 
 def stack_of(records: Sequence[Record]) -> list[str]:

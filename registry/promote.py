@@ -12,6 +12,7 @@ from registry import decisions, store
 from registry.approve import approvals
 from registry.gates.result import Result
 from registry.version import ALIASES, PROMOTION, Facts, Version
+from training.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -103,6 +104,11 @@ def promote(
 
     version = store.find_version(client, model, number)
     policy = load_policy(model, asked.folder)
+    if version.stage == "Production" and asked.stage != "Production":
+        raise UserError(
+            f"expected a version that is not in Production, got {version.name}; promote another "
+            "one there first"
+        )
     facts = store.read_facts(client, version)
     if not asked.dry_run:
         decisions.settle(client, model, say)

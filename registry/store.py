@@ -59,11 +59,10 @@ def reported(doing: str) -> Iterator[None]:
     """
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, RequestException, SQLAlchemyError) as error:
+    except (MlflowException, RequestException) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         if _READ_ONLY.search(str(error)):
             raise UserError(

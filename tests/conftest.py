@@ -18,4 +18,5 @@ def pytest_configure(config: pytest.Config) -> None:
         if name.startswith(("MLFLOW_", "AWS_", "SIXFOLD_")) and name != "SIXFOLD_SCREENSHOTS":
             del os.environ[name]
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"

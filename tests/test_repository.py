@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -135,7 +136,7 @@ def test_train_is_main_for_one_candidate() -> None:
     assert set(train) - set(main) == {"algorithm", "engine"}
 
 
-@pytest.mark.parametrize("name", ["main", "train"])
+@pytest.mark.parametrize("name", MLPROJECT["entry_points"])
 def test_entry_point_passes_each_parameter_once(name: str) -> None:
     entry = MLPROJECT["entry_points"][name]
     placeholders = re.findall(r"{(\w+)}", entry["command"])
@@ -148,7 +149,8 @@ def test_entry_points_give_the_defaults_of_the_command() -> None:
 
     from training.cli import train
 
-    for entry in MLPROJECT["entry_points"].values():
+    for name in ("main", "train"):
+        entry = MLPROJECT["entry_points"][name]
         values = {name: value.get("default", "svm") for name, value in entry["parameters"].items()}
         quoted = {name: shlex.quote(str(value)) for name, value in values.items()}
         words = shlex.split(entry["command"].format(**quoted))
@@ -160,6 +162,28 @@ def test_entry_points_give_the_defaults_of_the_command() -> None:
         assert {name: value or "" for name, value in given.items()} == {
             name: value or "" for name, value in values.items()
         }
+
+
+def test_every_entry_point_is_a_command() -> None:
+    """What `mlflow run . -e NAME` runs with its defaults is what `sixfold NAME` runs with its own."""
+    import shlex
+
+    from sixfold import COMMANDS, main
+
+    names = set(MLPROJECT["entry_points"]) - {"main"}
+    assert names == set(COMMANDS) - {"leaderboard", "watch"}
+    for name in names - {"train"}:
+        entry = MLPROJECT["entry_points"][name]
+        values = {key: value.get("default", "7") for key, value in entry["parameters"].items()}
+        quoted = {key: shlex.quote(value) for key, value in values.items()}
+        words = shlex.split(entry["command"].format(**quoted))
+        assert words[:4] == ["python", "-m", "sixfold", name]
+        command = main.get_command(click.Context(main), name)
+        assert command is not None
+        needed = ["7"] * sum("default" not in item for item in entry["parameters"].values())
+        given, own = words[4:], needed if name != "rollback" else ["7", "--note", "7"]
+        with command.make_context(name, given) as ours, command.make_context(name, own) as theirs:
+            assert ours.params == theirs.params, name
 
 
 def test_make_help_lists_every_target() -> None:
