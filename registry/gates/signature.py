@@ -17,6 +17,7 @@ def check(evidence: Evidence) -> Finding:
         return Finding(
             PASSED,
             f"The signature has {count} inputs, and there is no Production to agree with.",
+            figure=0,
             threshold=0,
             details={"inputs": count, "changes": []},
         )
