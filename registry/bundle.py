@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from registry.store import registered_model
 from registry.version import DIGEST, Version
 from training.digests import digest_of, file_digests
 from training.errors import UserError
@@ -157,7 +158,7 @@ def gather(origin: Origin, version: Version, records: Iterable[str], folder: Pat
     model = _model(client, version, folder)
     run = client.get_run(version.run_id)
     parent_id = run.data.tags.get("mlflow.parentRunId", "")
-    registered = client.get_registered_model(version.model)
+    registered = registered_model(client, version.model)
     bundle = Bundle(
         origin=origin,
         model=model,

@@ -73,6 +73,7 @@ def copy_version(
     SixfoldError
         The copy was broken off.
     """
+    from registry.store import reported
     from training import tracking
 
     where = checked_address(target_uri)
@@ -92,7 +93,8 @@ def copy_version(
         say(f"reading {version.name} and its training")
         content = Path(name, "content")
         content.mkdir()
-        gather(origin, version, records, content)
+        with reported(f"reading {version.name}"):
+            gather(origin, version, records, content)
         answer = ask({"receive": str(content)}, say)
         return answer["version"], answer["there"]
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from registry.bundle import ModelFacts, Origin, RunFacts, model_files, run_files
 from registry.version import COPIED_FROM
 from training.digests import file_digests
-from training.errors import SixfoldError
+from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -242,10 +242,24 @@ class Runs:
         return list(self._client.search_runs([experiment], f"tags.`{tag}` = '{value}'"))
 
     def _experiment(self, facts: RunFacts) -> str:
+        from mlflow.exceptions import MlflowException
+
         found = self._client.get_experiment_by_name(facts.experiment)
-        if found is not None:
-            return str(found.experiment_id)
-        return str(self._client.create_experiment(facts.experiment, tags=facts.experiment_tags))
+        if found is None:
+            try:
+                made = self._client.create_experiment(facts.experiment, tags=facts.experiment_tags)
+                return str(made)
+            except MlflowException:
+                # Somebody may have made it at this moment.
+                found = self._client.get_experiment_by_name(facts.experiment)
+                if found is None:
+                    raise
+        if found.lifecycle_stage != "active":
+            raise UserError(
+                f"expected an experiment {facts.experiment!r} in the other registry that is not "
+                f"deleted; restore it with `mlflow experiments restore -x {found.experiment_id}`"
+            )
+        return str(found.experiment_id)
 
 
 def _own(tags: dict[str, str]) -> dict[str, str]:

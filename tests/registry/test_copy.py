@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -267,15 +268,44 @@ def test_a_copy_that_is_killed_is_made_by_the_next(
             copied(source, target)
     with At(target, tmp_path) as there:
         assert there.versions() == []
+        left = {run.info.run_id for run in there.runs() if run.info.status == "FINISHED"}
     assert copied(source, target) == ("1", False)
     with At(target, tmp_path) as there:
         assert len(there.versions()) == 1
+        assert left <= {run.info.run_id for run in there.runs()}, "what was whole is used"
         assert len(there.runs()) == 3, "something was left behind, or made twice"
         assert {run.info.status for run in there.runs()} == {"FINISHED"}
         experiments = [item.experiment_id for item in there.client.search_experiments()]
         (logged,) = there.client.search_logged_models(experiments)
         assert logged.status == "READY"
         mlflow.pyfunc.load_model(f"models:/{MODEL}/1")
+
+
+@pytest.mark.slow
+def test_two_copies_at_once_make_one_version(source: Source, target: str, tmp_path: Path) -> None:
+    def attempt(_: int) -> str:
+        try:
+            return copied(source, target)[0]
+        except SixfoldError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(attempt, range(2)))
+    assert "1" in said or "2" in said, said
+    assert all(text.isdecimal() or "somebody is copying" in text for text in said), said
+    with At(target, tmp_path) as there:
+        (version,) = there.versions()
+        number = str(version.version)
+        assert number in said
+        mlflow.pyfunc.load_model(f"models:/{MODEL}/{number}")
+    assert copied(source, target) == (number, True)
+
+
+def test_a_deleted_experiment_is_said(source: Source, target: str) -> None:
+    client = MlflowClient(target)
+    client.delete_experiment(client.create_experiment(f"{MODEL}/promotions"))
+    with pytest.raises(UserError, match="mlflow experiments restore"):
+        copied(source, target)
 
 
 def test_damaged_files_are_not_copied(source: Source, tmp_path: Path) -> None:
@@ -355,6 +385,7 @@ def test_neither_server_is_told_the_others_credentials() -> None:
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_from_server_to_server_with_users_of_their_own(
     source: Source,
     secured_mlflow_server: MlflowServer,
