@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.evaluate import METRICS
 from training.lettering import number
-from training.markdown import escape, pairs, table
+from training.markdown import escape, table
 
 if TYPE_CHECKING:
     from registry.gates.result import Result
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Characters of a description in MLflow's database, and of a tag's value that people read.
 LONGEST, _LONGEST_TAG = 5_000, 250
 #: How much of each user's text and each sentence is kept, the first that fits.
-_CUTS = (300, 200, 140, 100, 60, 30, 0)
+_CUTS = (600, 300, 200, 140, 100, 60, 30, 0)
 
 
 def describe(
@@ -58,11 +58,11 @@ def describe(
     for cut in _CUTS:
         parts = [
             _summary(facts, stage, who, when, cut),
-            *([f"> {escape(note, cut)}"] if note.strip() and cut else []),
-            "#### Scores",
+            f"**Note:** {escape(note, cut)}" if note.strip() and cut else "",
+            "**Scores**",
             _scores(facts, production),
             _against(results, production),
-            "#### Training",
+            "**Training**",
             *_training(facts, cut),
             *_gates(results, cut),
         ]
@@ -164,7 +164,7 @@ def _scores(facts: "Facts", production: "Facts | None") -> str:
         here = [item.row if item.metric == metric else {} for item in shown]
         rows.append([f"Test {escape(metric)} (95%)", *(_test(row) for row in here)])
         rows.append([f"Cross-validated {escape(metric)}", *(_validated(row) for row in here)])
-    return table(header, rows) + "\n\n" + _direction(facts.metric)
+    return _table(header, rows) + "\n\n" + _direction(facts.metric)
 
 
 def _against(results: Sequence["Result"], production: "Facts | None") -> str:
@@ -190,17 +190,15 @@ def _training(facts: "Facts", cut: int) -> list[str]:
     trained = moment(facts.trained) + (
         f" by {escape(facts.trainer, max(cut, 30))}" if facts.trainer else ""
     )
-    return pairs(
-        "Fact",
-        [
-            ("Table", escape(facts.source, cut) if cut else None),
-            ("Rows", f"{facts.schema.rows:,}"),
-            ("Fingerprint", f"`{facts.schema.fingerprint}`"),
-            ("Trained", trained),
-            ("Run", f"`{facts.run_id}`" if facts.run_id else None),
-            ("Commit", f"`{escape(facts.commit, 60)}`" if facts.commit else None),
-        ],
-    )
+    facts_shown = [
+        ("Table", escape(facts.source, cut) if cut else ""),
+        ("Rows", f"{facts.schema.rows:,}"),
+        ("Fingerprint", f"`{facts.schema.fingerprint}`"),
+        ("Trained", trained),
+        ("Run", f"`{facts.run_id}`" if facts.run_id else ""),
+        ("Commit", f"`{escape(facts.commit, 60)}`" if facts.commit else ""),
+    ]
+    return [_table(("Fact", "Value"), [row for row in facts_shown if row[1]])]
 
 
 def _gates(results: Sequence["Result"], cut: int) -> list[str]:
@@ -217,7 +215,16 @@ def _gates(results: Sequence["Result"], cut: int) -> list[str]:
         for result in results
     ]
     header = ("Gate", "Outcome", "Figure", "Threshold", "Found")
-    return [f"#### Gates: {counted(results)}", table(header, rows)]
+    return [f"**Gates: {counted(results)}**", _table(header, rows)]
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """MLflow's page leaves no room between cells: a space at the end of all but the last does."""
+
+    def spaced(cells: Sequence[str]) -> list[str]:
+        return [*(f"{cell}&ensp;" for cell in cells[:-1]), cells[-1]]
+
+    return table(spaced(header), map(spaced, rows))
 
 
 def _warns(result: "Result") -> bool:

@@ -168,6 +168,50 @@ class MlflowUI:
         self._page.execute_script("document.activeElement.blur()")
         self._until(lambda: len(self._all(".js-plotly-plot .bars")) == expected or None)
 
+    def open_version(self, model: str, version: str) -> None:
+        """Open the page of a registered model's version, and wait for its description."""
+        self._open(f"models/{quote(model, safe='')}/versions/{version}")
+        self._until(lambda: self._find(".note-editor-preview"))
+
+    def version_fact(self, label: str) -> str:
+        """What stands beside a label at the top of a version's page, as `Aliases`."""
+
+        def content() -> str:
+            labels = self._all("[data-testid=descriptions-item-label]")
+            found = _only([item for item in labels if item.text.strip() == label])
+            item = found.find_element(By.XPATH, "..")
+            beside = item.find_element(By.CSS_SELECTOR, "[data-testid=descriptions-item-content]")
+            return " ".join(beside.text.split())
+
+        return self._until(content)
+
+    def description_tables(self) -> list[list[list[str]]]:
+        """The tables of a version's description: cells of rows."""
+
+        def tables() -> list[list[list[str]]]:
+            return [
+                [
+                    [cell.text.strip() for cell in row.find_elements(By.CSS_SELECTOR, "th, td")]
+                    for row in table.find_elements(By.TAG_NAME, "tr")
+                ]
+                for table in self._all(".note-editor-preview table")
+            ]
+
+        return self._until(tables)
+
+    def description(self) -> str:
+        """The text of a version's description."""
+        return self._until(lambda: self._find(".note-editor-preview").text)
+
+    def version_tags(self) -> dict[str, str]:
+        """The tags on a version's page."""
+
+        def tags() -> dict[str, str]:
+            rows = [row.find_elements(By.TAG_NAME, "td") for row in self._all("tr[data-row-key]")]
+            return {row[0].text.strip(): row[1].text.strip() for row in rows if len(row) > 1}
+
+        return self._until(tags)
+
     def screenshot(self, path: Path) -> None:
         """Save what is in view as a PNG file."""
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from registry.describe import LONGEST, counted, describe, percent, version_tags
 from tests.registry.facts import SCHEMA, quality, result, shown_facts
-from tests.training.test_card import NASTY, _tables, _text, _tree
+from tests.training.test_card import NASTY, _text, _tree
+from tests.training.test_card import _tables as _spaced
 from training.schema import Target
 
 RESULTS = (
@@ -17,6 +18,13 @@ RESULTS = (
     result("slices", "failed", enforce="warn", figure=-0.04, threshold=-0.02),
     result("fairness", "skipped"),
 )
+
+
+def _tables(text: str) -> list[list[list[str]]]:
+    """Without the space that keeps cells apart."""
+    return [[[cell.strip() for cell in row] for row in rows] for rows in _spaced(text)]
+
+
 BEFORE = shown_facts("5", "decision_tree")
 
 
@@ -39,7 +47,7 @@ def test_it_holds_scores_the_table_the_gates_and_who() -> None:
         ["fairness", "skipped", "", ""],
     ]
     assert "Promoted to Production by grace on 2023-11-14 22:13 UTC." in text
-    assert "> go" in text
+    assert "**Note:** go" in text
     assert "Gates: 2 passed, 1 failed, 1 skipped" in text
 
 
@@ -79,8 +87,8 @@ def test_users_text_reads_as_written(name: str) -> None:
 
     cells = [cell for rows in _tables(text) for row in rows for cell in row]
     assert cells.count(shown) == 2
-    (quote,) = [node for node in _tree(text).walk() if node.type == "blockquote"]
-    assert _text(quote.children[0].children[0]) == shown
+    paragraphs = [_text(node) for node in _tree(text).walk() if node.type == "inline"]
+    assert f"Note: {shown}" in paragraphs
     kinds = {node.type for node in _tree(text).walk()}
     assert not kinds & {"html_block", "html_inline", "link", "image", "em", "s"}
 
