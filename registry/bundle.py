@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+#: Tag of a copied version: the runs that hold its gates' record there, with commas between them.
+COPIED_RECORDS = "sixfold.copied_records"
 _FILE = "bundle.json"
 _READERS = 8
 
@@ -156,6 +158,8 @@ def gather(origin: Origin, version: Version, records: Iterable[str], folder: Pat
 
     client = MlflowClient()
     model = _model(client, version, folder)
+    # What was a copy already takes along the record that it came with.
+    brought = filter(None, version.tags.get(COPIED_RECORDS, "").split(","))
     run = client.get_run(version.run_id)
     parent_id = run.data.tags.get("mlflow.parentRunId", "")
     registered = registered_model(client, version.model)
@@ -164,7 +168,7 @@ def gather(origin: Origin, version: Version, records: Iterable[str], folder: Pat
         model=model,
         candidate=_run(client, run, folder),
         parent=_run(client, client.get_run(parent_id), folder) if parent_id else None,
-        records=[_run(client, client.get_run(record), folder) for record in records],
+        records=[_run(client, client.get_run(record), folder) for record in [*brought, *records]],
         tags=dict(version.tags),
         description=version.description,
         model_tags=dict(registered.tags),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from registry.bundle import Bundle, Origin, read_bundle
+from registry.bundle import COPIED_RECORDS, Bundle, Origin, read_bundle
 from registry.received import ORIGIN, Runs
 from registry.version import COPIED_FROM, DIGEST, FILES, PROMOTION
 from training.digests import digest_of
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 #: Tag of a copy: the digest of the files that it was made of. Its own differs, as `MLmodel` names
 #: the ids of its run and model.
 COPIED_DIGEST = "sixfold.copied_digest"
-#: Tag of a copy: the runs here that hold its gates' record, with commas between them.
-COPIED_RECORDS = "sixfold.copied_records"
 MEND = (
     "correct the address, or the credentials in SIXFOLD_TO_REGISTRY_USERNAME and _PASSWORD or in "
     "SIXFOLD_TO_REGISTRY_TOKEN"

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 ORIGIN = "sixfold.origin"
 #: Tags of a copied run: the ids that the run and its model have in the other registry.
 ORIGIN_RUN, ORIGIN_MODEL = "sixfold.origin_run", "sixfold.origin_model"
-#: A copied record's `sixfold.kind`: it tells of another registry's stages; and what it was there.
-KIND, COPIED, COPIED_KIND = "sixfold.kind", "copied", "sixfold.copied_kind"
+#: A record tells of its registry's stages: a copy of it has its kind under another name, so that it
+#: is not taken for one of ours.
+KIND, COPIED_KIND = "sixfold.kind", "sixfold.copied_kind"
 _COPIER = "sixfold.copier"
 _PARENT, _RUN_NAME = "mlflow.parentRunId", "mlflow.runName"
 _LEADERBOARD, _MLMODEL = "leaderboard.json", "MLmodel"
@@ -72,11 +74,9 @@ class Runs:
         return run_id
 
     def copy_record(self, facts: RunFacts) -> str:
-        """Copy a gates' record; it is marked, as the stages that it tells of are not ours."""
-        kind = facts.tags.get(KIND, "")
-        return self.copy(
-            RunFacts(**{**vars(facts), "tags": facts.tags | {KIND: COPIED, COPIED_KIND: kind}})
-        )
+        """Copy a gates' record, marked as another registry's."""
+        tags = {COPIED_KIND if name == KIND else name: value for name, value in facts.tags.items()}
+        return self.copy(replace(facts, tags=tags))
 
     def copy_candidate(
         self, facts: RunFacts, model: ModelFacts, parent: str
