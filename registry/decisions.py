@@ -42,6 +42,7 @@ PROMOTED, ROLLED_BACK, APPROVED = "promotion", "rollback", "approval"
 #: A record of another machine's process that has been begun this long ago is nobody's any more.
 _ABANDONED = 3_600.0
 _MOST = 5_000
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,7 @@ def carry_out(client: "MlflowClient", model: str, stage: str) -> Record:
     while True:
         decision = newest(client, model, stage)
         assert decision is not None, "nothing was decided"
-        _apply(client, decision)
+        _repeated(lambda decision=decision: _apply(client, decision))
         latest = newest(client, model, stage)
         if latest is not None and latest.run_id == decision.run_id:
             return decision
@@ -329,6 +330,23 @@ def _apply(client: "MlflowClient", decision: Record) -> None:
         client.update_model_version(model, version, shown["description"])
     for name, value in {**shown["tags"], PROMOTION: decision.run_id}.items():
         client.set_model_version_tag(model, version, name, value)
+
+
+def _repeated(step: Callable[[], None]) -> None:
+    """Take a step that may be repeated, again if need be.
+
+    Two processes that write the same tag or alias at once collide in the store: one of them fails.
+    """
+    from mlflow.exceptions import MlflowException
+
+    for attempt in range(_TRIES):
+        try:
+            return step()
+        except MlflowException:
+            if attempt == _TRIES - 1:
+                raise
+            time.sleep(0.1 * 2**attempt)
+    return None
 
 
 def _shown(client: "MlflowClient", decision: Record) -> dict[str, Any]:

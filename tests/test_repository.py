@@ -165,7 +165,7 @@ def test_entry_points_give_the_defaults_of_the_command() -> None:
 
 
 def test_every_entry_point_is_a_command() -> None:
-    """What `mlflow run . -e NAME` runs with its defaults is what `sixfold NAME` runs with its own."""
+    """What `mlflow run . -e NAME` runs by default is what `sixfold NAME` runs by default."""
     import shlex
 
     from sixfold import COMMANDS, main

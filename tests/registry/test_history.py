@@ -1,6 +1,7 @@
 """Periods and what a rollback goes back through, from any course of decisions."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def test_periods_follow_each_other(steps: list[str]) -> None:
     records = course(*steps)
     periods = periods_of(records)[::-1]
     assert [period.record for period in periods] == [item for item in records if item.decided]
-    assert all(a.until == b.since for a, b in zip(periods, periods[1:], strict=False))
+    assert all(a.until == b.since for a, b in pairwise(periods))
     assert not periods or periods[-1].until is None
     if periods:
         assert stack_of(records)[-1] == periods[-1].version
