@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -105,7 +106,13 @@ def experiment_of(client: "MlflowClient", model: str, make: bool = False) -> str
 
 
 def begin(client: "MlflowClient", kind: str, version: Version, stage: str, note: str) -> str:
-    """Begin a record. Returns its run's id."""
+    """Begin a record. Returns its run's id.
+
+    Who may not edit the version is refused here: what they decide would be carried out by the next
+    one who may.
+    """
+    if kind != APPROVED:  # writes what is there already, by which the server tells
+        client.update_model_version(version.model, version.version, version.description)
     experiment = experiment_of(client, version.model, make=True)
     tags = {
         KIND: kind,
@@ -211,7 +218,7 @@ def carry_out(client: "MlflowClient", model: str, stage: str) -> Record:
     while True:
         decision = newest(client, model, stage)
         assert decision is not None, "nothing was decided"
-        _repeated(lambda decision=decision: _apply(client, decision))
+        _repeated(partial(_apply, client, decision))
         latest = newest(client, model, stage)
         if latest is not None and latest.run_id == decision.run_id:
             return decision

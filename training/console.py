@@ -27,7 +27,7 @@ def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
             click.echo(f"sixfold: {' '.join(str(error).split())}", err=True)
             sys.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("sixfold: interrupted; the runs are marked KILLED", err=True)
+            click.echo("sixfold: interrupted; what was begun is marked so in MLflow", err=True)
             sys.exit(_INTERRUPTED)
 
     return run

@@ -55,7 +55,7 @@ def test_the_story(tmp_path: Path, mlflow_server: MlflowServer) -> None:
     assert "story version 3 is in Production, in place of version 1" in printed
     client = MlflowClient(server.uri)
     assert production(client, "story") == (["3"], "3")
-    assert "Promoted to Production" in client.get_model_version("story", "3").description
+    assert "Promoted to Production" in str(client.get_model_version("story", "3").description)
 
     words = ["rollback", "story", "--note", "to see that it works"]
     assert "story version 1 is in Production again" in sixfold(tmp_path, server, *words)[0]

@@ -90,7 +90,7 @@ def test_requests_do_not_grow_with_the_registry(promoted: mlflow.MlflowClient) -
     with counting(promoted) as few:
         audit(promoted)
         read_history(promoted, "churn")
-    source = promoted.get_model_version("churn", "1").source
+    source = str(promoted.get_model_version("churn", "1").source)
     for model in range(4):
         promoted.create_registered_model(f"other-{model}")
         for _ in range(4):

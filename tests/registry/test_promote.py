@@ -23,7 +23,7 @@ def silent(_: str) -> None:
 
 def stages(client: mlflow.MlflowClient) -> dict[str, str]:
     found = client.search_model_versions("name = 'churn'")
-    return {str(item.version): item.current_stage for item in found}
+    return {str(item.version): str(item.current_stage) for item in found}
 
 
 def test_a_first_version_passes_and_shows_it(registry: mlflow.MlflowClient) -> None:

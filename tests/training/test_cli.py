@@ -179,7 +179,9 @@ def test_an_interrupt_ends_the_processes_and_marks_the_runs(store: Path, number:
         os.killpg(process.pid, number)  # as a terminal does, to all of them
         assert process.wait(60) == 130
         text = (store / "said").read_text()
-        assert text.strip().splitlines()[-1] == "sixfold: interrupted; the runs are marked KILLED"
+        assert text.strip().splitlines()[-1] == (
+            "sixfold: interrupted; what was begun is marked so in MLflow"
+        )
         assert "Traceback" not in text
         _, alive = psutil.wait_procs(below, timeout=10)
         assert not alive
