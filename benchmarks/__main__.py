@@ -8,13 +8,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import overhead, promotion, scaling, tracking
+from benchmarks import overhead, promotion, registry, scaling, tracking
 from benchmarks.report import machine, machine_line, write
 
 _MEASUREMENTS = {
     "overhead": overhead.measure,
     "tracking": tracking.measure,
     "promotion": promotion.measure,
+    "registry": registry.measure,
     "scaling": scaling.measure,
 }
 _QUIET = 10.0

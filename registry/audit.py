@@ -1,6 +1,6 @@
 """Whether anything is in a stage that did not come there through its gates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import RegisteredModel
 
 _MODELS_A_PAGE = 1_000
-_VERSIONS_A_PAGE = 200_000
+_VERSIONS_A_PAGE = 200
 _RUNS_A_PAGE = 50_000
 
 
@@ -61,8 +61,8 @@ def audit(client: "MlflowClient", model: str = "") -> Audit:
     from registry import store
 
     models = [store.registered_model(client, model)] if model else _all_models(client)
-    staged = _staged(client, models if model else None)
     decided = _decided(client, [item.name for item in models])
+    staged = _staged(client, models, decided)
     findings = [
         finding
         for item in models
@@ -134,24 +134,43 @@ def _all_models(client: "MlflowClient") -> list["RegisteredModel"]:
 
 
 def _staged(
-    client: "MlflowClient", models: "list[RegisteredModel] | None"
+    client: "MlflowClient",
+    models: "Sequence[RegisteredModel]",
+    decided: Mapping[tuple[str, str], Record],
 ) -> dict[tuple[str, str], list[str]]:
-    """The versions in each stage; all of them, where a model's own entry lists only the newest."""
+    """The versions in each stage of the models.
+
+    A model's own entry lists the newest version of each stage alone. Another one beside it was
+    moved there after the last decision, which had cleared the stage: so it is among those that were
+    touched since, and only these are read.
+    """
+    found: dict[tuple[str, str], list[str]] = {
+        (model.name, item.current_stage): [str(item.version)]
+        for model in models
+        for item in model.latest_versions or []
+        if item.current_stage in ALIASES
+    }
+    since = [record.decided for key, record in decided.items() if key in found]
+    if not since:
+        return found
     quoted = ""
-    if models:
+    if len(models) == 1:
         quote = '"' if "'" in models[0].name else "'"
         quoted = f"name = {quote}{models[0].name}{quote}"
-    found: dict[tuple[str, str], list[str]] = {}
-    token = None
+    oldest, token = 1_000 * min(since), None
     while True:
-        page = client.search_model_versions(quoted, max_results=_VERSIONS_A_PAGE, page_token=token)
+        page = client.search_model_versions(
+            quoted,
+            max_results=_VERSIONS_A_PAGE,
+            order_by=["last_updated_timestamp DESC"],
+            page_token=token,
+        )
         for version in page:
-            if version.current_stage in ALIASES:
-                found.setdefault((version.name, version.current_stage), []).append(
-                    str(version.version)
-                )
+            versions = found.get((version.name, str(version.current_stage)), [])
+            if versions and str(version.version) not in versions:
+                versions.append(str(version.version))
         token = page.token
-        if not token:
+        if not token or (page[-1].last_updated_timestamp or 0) < oldest:
             return found
 
 
