@@ -38,6 +38,8 @@ def to_frame(table: Any) -> tuple[pd.DataFrame, list[str]]:
     # No other name may hold the columns, or their memory would not be given up.
     table = pa.Table.from_arrays([_plain(column) for column in table.columns], names=names)
     frame = table.to_pandas(split_blocks=True, self_destruct=True, ignore_metadata=True)
+    del table
+    pa.default_memory_pool().release_unused()  # what decoding took is as much as the table
     return frame, notes
 
 
