@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from training.algorithms import Algorithm, Params
+from training.chunks import CHUNK, chunks, fit_transform, unmap
 from training.problem import Problem, take
 
 EARLY_STOPPING_SHARE = 0.1
@@ -74,7 +75,11 @@ def fit(
         if algorithm.boost is None or "iterations" in params:
             extra = _fit_params(algorithm, problem, params, y[rows])
             steps = {f"model__{name}": value for name, value in extra.items()}
-            pipeline.fit(_filled(take(problem.X, rows)), y[rows], **steps)
+            if algorithm.large and len(rows) > CHUNK and not hasattr(problem.X, "iloc"):
+                X = _made_of_large(algorithm.large, pipeline, problem.X, rows, y[rows])
+                pipeline[-1].fit(X, y[rows], **extra)
+            else:
+                pipeline.fit(_filled(take(problem.X, rows)), y[rows], **steps)
             return Fitted(pipeline, present)
         iterations = _fit_early(algorithm, problem, params, pipeline, rows, y)
     return Fitted(pipeline, present, iterations)
@@ -88,6 +93,11 @@ def predict(fitted: Fitted, X: Any, classes: int) -> np.ndarray:
 def member_prediction(
     pipeline: Any, present: np.ndarray | None, X: Any, classes: int
 ) -> np.ndarray:
+    if len(X) > CHUNK:  # a wide table's one-hot columns are many times its size
+        parts = (take(X, chunk) for chunk in chunks(len(X)))
+        return np.concatenate(
+            [member_prediction(pipeline, present, part, classes) for part in parts]
+        )
     with warnings.catch_warnings():
         # LightGBM names the columns it was given as an array and then warns of missing names.
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
@@ -101,6 +111,17 @@ def member_prediction(
     probabilities = np.zeros((len(seen), classes))
     probabilities[:, present] = seen
     return probabilities
+
+
+def _made_of_large(
+    large: str, pipeline: Any, X: np.ndarray, rows: np.ndarray, y: np.ndarray
+) -> Any:
+    """What the model step is fitted on, with nothing else of a table's size left in memory."""
+    if large != "unscaled":
+        return fit_transform(pipeline[0], X, rows, y, large == "sparse")
+    made = pipeline[:-1].fit_transform(_filled(take(X, rows)), y).astype(np.float32)
+    unmap(X)
+    return made
 
 
 def _fit_early(

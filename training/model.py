@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CARRIED = (
     "__init__.py",
     "algorithms",
+    "chunks.py",
     "errors.py",
     "features.py",
     "fit.py",

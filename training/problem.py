@@ -133,8 +133,8 @@ def load(folder: Path) -> Problem:
     )
 
 
-def take(X: Any, rows: np.ndarray) -> Any:
-    """Rows of a feature matrix or frame by position."""
+def take(X: Any, rows: np.ndarray | slice) -> Any:
+    """Rows of a feature matrix or frame by position; a view of them if they are a slice."""
     return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 

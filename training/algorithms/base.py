@@ -39,6 +39,9 @@ class Algorithm:
         What the model step's `fit` is given besides rows.
     rows_per_class : int, default 1
         Classes with fewer rows are left out of a fit (calibration needs some of each).
+    large : {'', 'sparse', 'single', 'unscaled'}
+        What the model step takes of a large table: `preprocess.scaled`'s output as a sparse matrix,
+        the same in single precision, or `preprocess.ordinal`'s in single precision.
     not_applicable : mapping of task to reason
         Tasks on which the algorithm has no meaning.
     """
@@ -52,6 +55,7 @@ class Algorithm:
     boost: Callable[..., int] | None = None
     fit_params: Callable[[Problem, Params, np.ndarray], dict[str, Any]] | None = None
     rows_per_class: int = 1
+    large: str = ""
     not_applicable: Mapping[str, str] = field(default_factory=dict)
 
     @property

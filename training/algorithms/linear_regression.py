@@ -23,7 +23,11 @@ def _build(problem: Problem, params: Params, threads: int) -> Any:
     from sklearn.linear_model import RidgeClassifier
 
     if problem.classification:
-        ridge = RidgeClassifier(alpha=params["alpha"] * problem.rows, class_weight=weight(params))
+        ridge = RidgeClassifier(
+            alpha=params["alpha"] * problem.rows,
+            class_weight=weight(params),
+            copy_X=False,  # it is what `scaled` has made
+        )
         return pipeline(scaled(problem), calibrated(ridge))
     return pipeline(scaled(problem), standardised_target(_regressor(problem, params)))
 
@@ -77,4 +81,5 @@ ALGORITHM = Algorithm(
         "sklearn.calibration._SigmoidCalibration",
     ),
     rows_per_class=3,
+    large="sparse",
 )

@@ -40,6 +40,7 @@ ALGORITHM = Algorithm(
     space=_space,
     defaults=_defaults,
     trusted_types=SCALED_TYPES,
+    large="sparse",
     not_applicable={
         "regression": "logistic regression predicts classes; the target is a continuous number"
     },

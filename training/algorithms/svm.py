@@ -2,10 +2,14 @@
 
 A kernel machine's cost grows with the square of the rows. Above `KERNEL_ROWS` the kernel is
 approximated by Nystroem features (Williams and Seeger, 2001) and the machine is linear, fitted by
-stochastic gradient descent, which needs no copy of the rows.
+stochastic gradient descent. These features take more memory than the table: above `SAMPLE_ROWS`
+there are several such machines, each of its own sample of the rows, and their mean predicts.
 """
 
+import math
 from typing import Any
+
+import numpy as np
 
 from training.algorithms.base import (
     Algorithm,
@@ -22,15 +26,46 @@ from training.preprocess import SCALED_TYPES, scaled
 from training.problem import Problem
 
 KERNEL_ROWS = 4_000
+SAMPLE_ROWS = 30_000
+#: Classes with fewer rows in a sample might be left out of one.
+_SAMPLE_CLASS_ROWS = 50
 
 
 def _build(problem: Problem, params: Params, threads: int) -> Any:
-    if problem.rows <= KERNEL_ROWS:
-        machine = _kernel_machine(problem, params)
+    if problem.rows > KERNEL_ROWS:
+        machine = _averaged(problem, _linear_machine(problem, params))
+    elif problem.classification:
+        machine = calibrated(_kernel_machine(problem, params))
     else:
-        machine = _linear_machine(problem, params)
-    finish = calibrated if problem.classification else standardised_target
-    return pipeline(scaled(problem), finish(machine))
+        machine = _kernel_machine(problem, params)
+    return pipeline(
+        scaled(problem), machine if problem.classification else standardised_target(machine)
+    )
+
+
+def _averaged(problem: Problem, machine: Any) -> Any:
+    """The mean of machines of samples, as many as it takes to use as many rows as there are."""
+    from sklearn.ensemble import BaggingClassifier, BaggingRegressor
+
+    if _sample(problem) == problem.rows:
+        return machine
+    shared = {
+        "n_estimators": math.ceil(problem.rows / SAMPLE_ROWS),
+        "max_samples": SAMPLE_ROWS / problem.rows,
+        "bootstrap": False,
+        "random_state": problem.seed,
+    }
+    kind = BaggingClassifier if problem.classification else BaggingRegressor
+    return kind(machine, **shared)
+
+
+def _sample(problem: Problem) -> int:
+    """How many rows a machine is fitted on."""
+    size = min(SAMPLE_ROWS, problem.rows)
+    if problem.classification:
+        rarest = np.bincount(problem.y).min()
+        return size if rarest * size >= _SAMPLE_CLASS_ROWS * problem.rows else problem.rows
+    return size
 
 
 def _kernel_machine(problem: Problem, params: Params) -> Any:
@@ -54,14 +89,14 @@ def _linear_machine(problem: Problem, params: Params) -> Any:
         random_state=problem.seed,
     )
     shared = {
-        "alpha": 1.0 / (params["C"] * problem.rows),
+        "alpha": 1.0 / (params["C"] * _sample(problem)),
         "average": True,
         "max_iter": 30,
         "n_iter_no_change": 3,
         "random_state": problem.seed,
     }
     if problem.classification:
-        machine = SGDClassifier(loss="hinge", class_weight=weight(params), **shared)
+        machine = calibrated(SGDClassifier(loss="hinge", class_weight=weight(params), **shared))
     else:
         machine = SGDRegressor(
             loss="epsilon_insensitive", epsilon=params["epsilon"], eta0=0.01, **shared
@@ -110,4 +145,5 @@ ALGORITHM = Algorithm(
         "sklearn.calibration._SigmoidCalibration",
     ),
     rows_per_class=3,
+    large="single",
 )
