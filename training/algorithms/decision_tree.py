@@ -47,12 +47,14 @@ def _space(problem: Problem) -> Space:
 
 
 def _defaults(problem: Problem) -> list[Params]:
-    leaf = max(1, min(20, problem.rows // 100))
+    leaf = max(1, min(20, problem.rows // 100), min(100, problem.rows // 2_400))
     # A split that takes a row or two out of the wrong leaf is worth keeping in a table of any size.
     pruning = min(1e-3, max(1e-6, 2 / problem.rows))
+    # What is below the eighth level costs time, and tells classes less than it misleads.
+    first = 8 if problem.classification else 12
     return [
         {"ccp_alpha": alpha, "max_depth": depth, "min_samples_leaf": leaf, **unweighted(problem)}
-        for alpha, depth in ((pruning, 12), (min(0.05, 10 * pruning), 20))
+        for alpha, depth in ((pruning, first), (min(0.05, 10 * pruning), 20))
     ]
 
 
@@ -62,4 +64,5 @@ ALGORITHM = Algorithm(
     space=_space,
     defaults=_defaults,
     trusted_types=("sklearn.tree._tree.Tree",),
+    large="unscaled",
 )

@@ -51,7 +51,7 @@ def _space(problem: Problem) -> Space:
 def _defaults(problem: Problem) -> list[Params]:
     root = len(problem.features) ** -0.5
     share = max(0.1, root) if problem.classification else max(0.33, root)
-    leaf = 1 if problem.rows <= 20_000 else 2
+    leaf = 1 if problem.rows <= 20_000 else 2 if problem.rows <= 100_000 else 5
     return [
         {
             "n_estimators": count,
@@ -69,4 +69,5 @@ ALGORITHM = Algorithm(
     space=_space,
     defaults=_defaults,
     trusted_types=("sklearn.tree._tree.Tree",),
+    large="unscaled",
 )
