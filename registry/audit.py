@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from registry import decisions
-from registry.decisions import Record
+from registry import journal, store
+from registry.journal import Record
 from registry.version import ALIASES
 
 if TYPE_CHECKING:
@@ -58,8 +58,6 @@ def audit(client: "MlflowClient", model: str = "") -> Audit:
 
     A few requests, whatever the number of models and versions.
     """
-    from registry import store
-
     models = [store.registered_model(client, model)] if model else _all_models(client)
     decided = _decided(client, [item.name for item in models])
     staged = _staged(client, models, decided)
@@ -176,11 +174,11 @@ def _staged(
 
 def _decided(client: "MlflowClient", models: Sequence[str]) -> dict[tuple[str, str], Record]:
     """The newest decision about each stage of each model."""
-    wanted = {name + decisions.SUFFIX for name in models}
+    wanted = {name + journal.SUFFIX for name in models}
     experiments = [
         item.experiment_id
         for item in client.search_experiments(
-            filter_string=f"name LIKE '%{decisions.SUFFIX}'", max_results=_RUNS_A_PAGE
+            filter_string=f"name LIKE '%{journal.SUFFIX}'", max_results=_RUNS_A_PAGE
         )
         if item.name in wanted
     ]
@@ -189,13 +187,13 @@ def _decided(client: "MlflowClient", models: Sequence[str]) -> dict[tuple[str, s
     while experiments:
         page = client.search_runs(
             experiments,
-            f"tags.`{decisions.DECIDED}` LIKE '%'",
-            order_by=[f"tags.`{decisions.DECIDED}` DESC"],
+            f"tags.`{journal.DECIDED}` LIKE '%'",
+            order_by=[f"tags.`{journal.DECIDED}` DESC"],
             max_results=_RUNS_A_PAGE,
             page_token=token,
         )
         for run in page:
-            record = decisions.record_of(run)
+            record = journal.record_of(run)
             found.setdefault((record.model, record.stage), record)
         token = page.token
         if not token:

@@ -196,14 +196,14 @@ def audit(model: str, as_json: bool) -> None:
 
 
 def _copy(client: Any, model: str, version: str, uri: str, as_json: bool) -> None:
-    from registry import decisions, store
+    from registry import journal, store
     from registry.copy import copy_version
 
     found = store.find_version(client, model, version)
     store.read_facts(client, found)
     records = [
         record.run_id
-        for record in decisions.records(client, model)
+        for record in journal.read(client, model)
         if record.version == found.version and not record.running
     ]
     number, known = copy_version(found, uri, records=records, say=_say)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from registry import decisions, store
-from registry.decisions import Record
+from registry import journal, store
+from registry.journal import Record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -70,7 +70,7 @@ def read_history(client: "MlflowClient", model: str, stage: str = "Production") 
     current = next(
         (str(v.version) for v in found.latest_versions or [] if v.current_stage == stage), None
     )
-    records = [item for item in decisions.records(client, model) if item.stage in (stage, "")]
+    records = [item for item in journal.read(client, model) if item.stage in (stage, "")]
     periods = periods_of(records)
     decided = periods[0].version if periods else None
     attempts = [item for item in reversed(records) if not item.decided]
@@ -103,7 +103,7 @@ def stack_of(records: Sequence[Record]) -> list[str]:
     for record in records:
         if not record.decided:
             continue
-        if record.kind == decisions.ROLLED_BACK and record.version in stack:
+        if record.kind == journal.ROLLED_BACK and record.version in stack:
             while stack[-1] != record.version:
                 stack.pop()
         elif not stack or stack[-1] != record.version:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from registry import decisions, store
+from registry import decisions, journal, store
 from registry.approve import approvals
 from registry.gates.result import Result
 from registry.version import ALIASES, PROMOTION, Facts, Version
@@ -125,9 +125,7 @@ def promote(
         before = current.version if current else ""
         outcome = "refused" if stops else "passed"
         return Promotion(version, asked.stage, before, outcome, results, "")
-    with decisions.recording(
-        client, decisions.PROMOTED, version, asked.stage, asked.note
-    ) as run_id:
+    with journal.recording(client, journal.PROMOTED, version, asked.stage, asked.note) as run_id:
         for _ in range(_TRIES):
             before = current.version if current else ""
             against = _compared(client, model, asked, current)
@@ -138,12 +136,12 @@ def promote(
             say(f"{asked.stage} has changed meanwhile: comparing with what is there now")
         _keep(client, run_id, version, asked.stage, results, policy.text)
         if any(result.stops for result in results):
-            decisions.keep_grounds(client, run_id, grounds(results), before)
-            decisions.end(client, run_id, "refused", _reasons(results))
+            journal.keep_grounds(client, run_id, grounds(results), before)
+            journal.end(client, run_id, "refused", _reasons(results))
             return Promotion(version, asked.stage, before, "refused", results, run_id)
         _decide(client, run_id, facts, against, asked, results)
         done = decisions.carry_out(client, model, asked.stage)
-        decisions.end(client, run_id, "promoted")
+        journal.end(client, run_id, "promoted")
     if done.run_id != run_id:
         say(f"version {done.version} was promoted by {done.user} right after and holds the stage")
     return Promotion(version, asked.stage, before, "promoted", results, run_id)
@@ -243,8 +241,8 @@ def _keep(
             "gates.png": picture.read_bytes(),
             "policy.toml": policy,
         }
-        decisions.keep(client, run_id, files)
-    decisions.keep_table(client, run_id, results)
+        journal.keep(client, run_id, files)
+    journal.keep_table(client, run_id, results)
 
 
 def _decide(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from registry import decisions, store
+from registry import journal, store
 from registry.version import Facts, TrainedRows
 
 if TYPE_CHECKING:
@@ -105,17 +105,17 @@ def _predictions(client: "MlflowClient", run_id: str) -> tuple[np.ndarray, np.nd
         return read_tested(Path(client.download_artifacts(run_id, "predictions.parquet", folder)))
 
 
-def _latest_gates(client: "MlflowClient", model: str) -> dict[str, decisions.Record]:
+def _latest_gates(client: "MlflowClient", model: str) -> dict[str, journal.Record]:
     """The last promotion of each version, whatever came of it."""
     return {
         record.version: record
-        for record in decisions.records(client, model)
-        if record.kind == decisions.PROMOTED
+        for record in journal.read(client, model)
+        if record.kind == journal.PROMOTED
     }
 
 
 def _gates(
-    client: "MlflowClient", record: decisions.Record | None
+    client: "MlflowClient", record: journal.Record | None
 ) -> tuple[list[dict[str, Any]], str]:
     if record is None:
         return [], ""

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from registry import decisions, store
-from registry.decisions import Record
+from registry import decisions, journal, store
 from registry.history import stack_of
+from registry.journal import Record
 from registry.version import Version
 from training.errors import UserError
 
@@ -49,14 +49,14 @@ def roll_back(
     found = store.registered_model(client, model)
     decisions.settle(client, model, say)
     current = store.in_stage(client, model, stage)
-    known = [item for item in decisions.records(client, model) if item.stage == stage]
+    known = [item for item in journal.read(client, model) if item.stage == stage]
     target = _target(client, model, stage, current, known, to_version)
     before = current.version if current else None
-    with decisions.recording(client, decisions.ROLLED_BACK, target, stage, note) as run_id:
+    with journal.recording(client, journal.ROLLED_BACK, target, stage, note) as run_id:
         grounds = "rolled back from " + (f"version {before}" if before else "none")
         decisions.decide(client, run_id, target, stage, grounds, target.description, {})
         decisions.carry_out(client, found.name, stage)
-        decisions.end(client, run_id, "promoted")
+        journal.end(client, run_id, "promoted")
     return before, target.version
 
 

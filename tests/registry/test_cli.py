@@ -7,7 +7,7 @@ import mlflow
 import pytest
 from click.testing import CliRunner, Result
 
-from registry import decisions
+from registry import journal
 from sixfold import main
 from tests.registry.promoting import finish, start
 
@@ -41,7 +41,7 @@ def test_bad_input_is_one_line(registry: mlflow.MlflowClient, words: list[str], 
     assert result.exit_code == 2, result.output
     assert said in errors[-1]
     assert "Traceback" not in result.output
-    assert not decisions.records(registry, "churn", running=True)
+    assert not journal.read(registry, "churn", running=True)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_policy_that_is_none(registry: mlflow.MlflowClient, policy: str, said:
     result = sixfold("promote", "churn")
     assert result.exit_code == 2
     assert said in result.stderr
-    assert decisions.experiment_of(registry, "churn") is None
+    assert journal.experiment_of(registry, "churn") is None
 
 
 def test_a_training_that_runs_is_waited_for(registry: mlflow.MlflowClient) -> None:

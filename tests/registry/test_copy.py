@@ -17,7 +17,7 @@ from mlflow.entities import Run
 
 from registry.bundle import Origin, gather
 from registry.copy import CREDENTIALS, checked_address, copy_version, environment
-from registry.decisions import records
+from registry.journal import read
 from registry.store import find_version, read_facts
 from registry.version import COPIED_FROM, DIGEST, FILES, PROMOTION, Version
 from tests.registry.versions import MODEL, Versions
@@ -242,7 +242,7 @@ def check_whole(there: At, original: Original) -> None:
 
     # The gates' record is there, and is not taken for a promotion of this registry.
     (record,) = there.copied_records()
-    assert records(there.client, MODEL) == []
+    assert read(there.client, MODEL) == []
     assert record.data.tags["sixfold.copied_kind"] == "promotion"
     experiment = there.client.get_experiment(record.info.experiment_id)
     assert experiment.name == f"{MODEL}/promotions"

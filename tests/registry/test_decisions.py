@@ -8,9 +8,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from registry import decisions, store
-from registry.decisions import Record
+from registry import decisions, journal, store
 from registry.history import read_history
+from registry.journal import Record
 from registry.rollback import roll_back
 from tests.registry.promoting import finish, start
 
@@ -20,7 +20,7 @@ def state(client: mlflow.MlflowClient) -> tuple[list[str], str | None, list[Reco
     versions = client.search_model_versions("name = 'churn'")
     there = [str(item.version) for item in versions if item.current_stage == "Production"]
     alias = (store.registered_model(client, "churn").aliases or {}).get("production")
-    running = decisions.records(client, "churn", running=True)
+    running = journal.read(client, "churn", running=True)
     return there, None if alias is None else str(alias), running
 
 
@@ -88,13 +88,13 @@ def test_promotions_at_once_leave_exactly_one(registry: mlflow.MlflowClient, att
 
 def test_what_lives_is_left_alone(registry: mlflow.MlflowClient) -> None:
     version = store.find_version(registry, "churn", "1")
-    run_id = decisions.begin(registry, decisions.PROMOTED, version, "Production", "")
+    run_id = journal.begin(registry, journal.PROMOTED, version, "Production", "")
     said: list[str] = []
     decisions.settle(registry, "churn", said.append)
     assert not said
     assert registry.get_run(run_id).info.status == "RUNNING"
     # The same number is another process after the machine was started again.
-    registry.set_tag(run_id, decisions.PROCESS, f"{os.getpid()}/1/another-boot")
+    registry.set_tag(run_id, journal.PROCESS, f"{os.getpid()}/1/another-boot")
     decisions.settle(registry, "churn", said.append)
     assert len(said) == 1
     assert "nothing was changed" in said[0]
@@ -103,8 +103,8 @@ def test_what_lives_is_left_alone(registry: mlflow.MlflowClient) -> None:
 
 def test_another_machines_record_is_given_time(registry: mlflow.MlflowClient) -> None:
     version = store.find_version(registry, "churn", "1")
-    run_id = decisions.begin(registry, decisions.PROMOTED, version, "Production", "")
-    registry.set_tag(run_id, decisions.HOST, "elsewhere")
+    run_id = journal.begin(registry, journal.PROMOTED, version, "Production", "")
+    registry.set_tag(run_id, journal.HOST, "elsewhere")
     decisions.settle(registry, "churn", lambda _: None)
     assert registry.get_run(run_id).info.status == "RUNNING"
 
@@ -117,9 +117,9 @@ def test_a_later_decision_is_later_whatever_the_clock(
         with monkeypatch.context() as patch:
             patch.setattr(time, "time", lambda now=now: now)
             version = store.find_version(registry, "churn", number)
-            run_id = decisions.begin(registry, decisions.PROMOTED, version, "Production", "")
+            run_id = journal.begin(registry, journal.PROMOTED, version, "Production", "")
             decisions.decide(registry, run_id, version, "Production", "", "", {})
             decisions.carry_out(registry, "churn", "Production")
-            decisions.end(registry, run_id, "promoted")
+            journal.end(registry, run_id, "promoted")
     assert state(registry)[0] == ["2"]
     assert roll_back(registry, "churn", "back", lambda _: None) == ("2", "1")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.decisions import PROMOTED, ROLLED_BACK, Record
 from registry.history import periods_of, stack_of
+from registry.journal import PROMOTED, ROLLED_BACK, Record
 
 _RECORD = Record(
     run_id="r", kind=PROMOTED, model="churn", version="1", stage="Production", replaced="",

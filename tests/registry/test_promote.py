@@ -6,7 +6,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from registry import decisions, store
+from registry import decisions, journal, store
 from registry.approve import approve
 from registry.policy import load_policy
 from registry.promote import Asked, promote
@@ -56,7 +56,7 @@ def test_a_refusal_leaves_the_registry_and_is_recorded(
     assert stages(registry) == before
     run = registry.get_run(found.run_id)
     assert run.info.status == "FAILED"
-    assert run.data.tags[decisions.OUTCOME] == "refused"
+    assert run.data.tags[journal.OUTCOME] == "refused"
     assert "latency" in run.data.tags["reason"]
     kept = json.loads(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/gates.json"))
     assert {item["gate"] for item in kept} >= {"loads", "quality", "latency"}
@@ -66,16 +66,16 @@ def test_a_dry_run_leaves_no_trace(registry: mlflow.MlflowClient) -> None:
     asked = Asked(stage="Staging", dry_run=True, allow_dirty=True)
     assert promote(registry, "churn", "2", asked, silent).outcome == "passed"
     assert set(stages(registry).values()) == {"None"}
-    assert decisions.experiment_of(registry, "churn") is None
+    assert journal.experiment_of(registry, "churn") is None
 
 
 def test_from_staging_to_production_the_alias_goes_along(registry: mlflow.MlflowClient) -> None:
     for stage in ("Staging", "Production"):
         version = store.find_version(registry, "churn", "3")
-        run_id = decisions.begin(registry, decisions.PROMOTED, version, stage, "")
+        run_id = journal.begin(registry, journal.PROMOTED, version, stage, "")
         decisions.decide(registry, run_id, version, stage, "", "", {})
         decisions.carry_out(registry, "churn", stage)
-        decisions.end(registry, run_id, "promoted")
+        journal.end(registry, run_id, "promoted")
         aliases = store.find_version(registry, "churn", "3").aliases
         assert aliases == (stage.lower(),)
     with pytest.raises(UserError, match="not in Production"):
