@@ -215,7 +215,8 @@ def check_whole(there: At, original: Original) -> None:
     assert {metric.key for metric in logged.metrics} >= {"cv_roc_auc", "test_roc_auc"}
 
     # The runs: parameters, metrics with their steps, table, artifacts, times.
-    runs = {run.data.tags["sixfold.origin_run"]: run for run in there.runs()}
+    by_origin = {run.data.tags.get("sixfold.origin_run"): run for run in there.runs()}
+    runs = {origin: run for origin, run in by_origin.items() if origin}  # not other tests' own
     assert runs.keys() >= original.runs.keys()
     for run_id in original.runs:
         old: Any = original.runs[run_id]
