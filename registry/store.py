@@ -3,6 +3,7 @@
 Requests are few, whatever the number of versions: nothing here asks once a version.
 """
 
+import gc
 import json
 import os
 import re
@@ -40,10 +41,15 @@ def connect() -> "MlflowClient":
 
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
-    check_server()
-    from mlflow import MlflowClient
+    gc.disable()  # of all that MLflow's import makes nothing is garbage, and looking takes long
+    try:
+        check_server()
+        from mlflow import MlflowClient
 
-    return MlflowClient()
+        return MlflowClient()
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager
