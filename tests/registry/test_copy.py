@@ -101,12 +101,13 @@ class At:
         self.client = MlflowClient(uri)
 
     def __enter__(self) -> "At":
-        self.before = mlflow.get_tracking_uri()
-        mlflow.set_tracking_uri(self.uri)
+        # By the environment: what `set_tracking_uri` sets would outlive the test.
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setenv("MLFLOW_TRACKING_URI", self.uri)
         return self
 
     def __exit__(self, *_: object) -> None:
-        mlflow.set_tracking_uri(self.before)
+        self.patch.undo()
 
     def runs(self) -> list[Run]:
         experiments = [item.experiment_id for item in self.client.search_experiments()]
@@ -425,7 +426,7 @@ def test_from_server_to_server_with_users_of_their_own(
         assert production.password != development.password
         for name, value in development.environment.items():
             patch.setenv(name, value)
-        mlflow.set_tracking_uri(development.uri)
+        patch.setenv("MLFLOW_TRACKING_URI", development.uri)
         try:
             version = find_version(MlflowClient(), MODEL)
             allow(patch, production)
@@ -447,7 +448,7 @@ def test_from_server_to_server_with_users_of_their_own(
                     assert str(server.password) not in said
             assert [key for key in s3.keys("production/") if key.endswith("decision_tree.skops")]
         finally:
-            mlflow.set_tracking_uri(source.uri)
+            patch.setenv("MLFLOW_TRACKING_URI", source.uri)
     with At(development.uri, tmp_path) as there:
         patch_user = {
             "MLFLOW_TRACKING_USERNAME": str(development.user),
