@@ -67,7 +67,7 @@ def decide(
             FROM: current.version if current else "",
             GROUNDS: grounds,
             OUTCOME: "decided",
-            DECIDED: f"{decided:.3f}",
+            DECIDED: f"{decided:.6f}",
         },
     )
 
@@ -93,6 +93,13 @@ def settle(client: "MlflowClient", model: str, say: Callable[[str], None]) -> No
         if record.outcome in ("decided", "promoted"):
             if journal.lives(record, _DECIDED_BY_NOW):
                 continue
+            decision = newest(client, model, record.stage)
+            assert decision is not None, "this one was decided"
+            if not store.has_version(client, model, decision.version):
+                why = f"interrupted, and version {decision.version} was deleted meanwhile"
+                journal.end(client, record.run_id, "interrupted", why)
+                say(f"closed {what}, which {record.user} had begun: {why}")
+                continue
             carry_out(client, model, record.stage)
             journal.end(client, record.run_id, "promoted")
             say(f"finished {what}, which {record.user} had begun and which was interrupted")
@@ -110,7 +117,8 @@ def newest(client: "MlflowClient", model: str, stage: str) -> Record | None:
     found = client.search_runs(
         [experiment],
         f"tags.`{STAGE}` = '{stage}' and tags.`{DECIDED}` LIKE '%'",
-        order_by=[f"tags.`{DECIDED}` DESC"],
+        # Of two at the same moment all must take the same one: the records are read in this order.
+        order_by=[f"tags.`{DECIDED}` DESC", "attributes.run_id DESC"],
         max_results=1,
     )
     return journal.record_of(found[0]) if found else None

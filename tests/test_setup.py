@@ -48,7 +48,7 @@ def bare_machine(tmp_path: Path) -> Path:
 def copy(tmp_path: Path) -> Path:
     """The project in a folder of its own, to be changed."""
     folder = tmp_path / "project"
-    for name in ("containers", "training"):
+    for name in ("containers", "training", "registry"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (
         "sixfold.py", "pyproject.toml", "requirements.lock", "requirements-dev.lock",

@@ -6,6 +6,7 @@ take the others along. All decisions are made by the caller (`search.py`); this 
 
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import sys
@@ -26,6 +27,8 @@ from training.finish import Finish, finish
 from training.problem import Problem
 
 _OOM_FIRST = 1_000  # the kernel kills the highest score first
+#: How libraries that are not Python's say it: XGBoost and LightGBM, and the loader of their code.
+_OUT_OF_MEMORY = re.compile("bad[ _]alloc|failed to map segment|cannot allocate memory", re.I)
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def _serve(
             connection.send(Failure(f"out of memory: needed more than the limit{held}"))
         except Exception as error:  # noqa: BLE001  the libraries' own; all become a failed fit
             first = str(error).strip().splitlines() or [""]
-            if max_memory and "bad alloc" in str(error).replace("_", " "):
+            if max_memory and _OUT_OF_MEMORY.search(str(error)):
                 connection.send(Failure("out of memory: needed more than max_memory"))
             else:
                 reason = f"{type(error).__name__}: {first[0]}"[:300]

@@ -123,3 +123,33 @@ def test_a_later_decision_is_later_whatever_the_clock(
             journal.end(registry, run_id, "promoted")
     assert state(registry)[0] == ["2"]
     assert roll_back(registry, "churn", "back", lambda _: None) == ("2", "1")
+
+
+@pytest.mark.parametrize("order", [("1", "2"), ("2", "1")])
+def test_of_two_decisions_at_one_moment_all_take_the_same(
+    registry: mlflow.MlflowClient, order: tuple[str, str]
+) -> None:
+    for number in order:
+        version = store.find_version(registry, "churn", number)
+        run_id = journal.begin(registry, journal.PROMOTED, version, "Production", "")
+        decisions.decide(registry, run_id, version, "Production", "", "", {})
+        registry.set_tag(run_id, journal.DECIDED, "1700000000.000001")
+    latest = decisions.newest(registry, "churn", "Production")
+    assert latest is not None
+    assert read_history(registry, "churn").periods[0].record.run_id == latest.run_id
+
+
+def test_what_was_decided_of_a_deleted_version_is_closed(registry: mlflow.MlflowClient) -> None:
+    promote(registry, "1")
+    version = store.find_version(registry, "churn", "2")
+    run_id = journal.begin(registry, journal.PROMOTED, version, "Production", "")
+    decisions.decide(registry, run_id, version, "Production", "", "", {})
+    registry.set_tag(run_id, journal.PROCESS, f"{os.getpid()}/1/another-boot")
+    registry.delete_model_version("churn", "2")
+    said: list[str] = []
+    decisions.settle(registry, "churn", said.append)
+    assert len(said) == 1
+    assert "version 2 was deleted" in said[0]
+    assert registry.get_run(run_id).info.status == "KILLED"
+    promote(registry, "3")
+    assert state(registry) == (["3"], "3", [])

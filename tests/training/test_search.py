@@ -266,8 +266,9 @@ def test_a_metric_that_no_fold_defines_ends_the_search_and_says_so(
     assert time.monotonic() - start < 30, "searched on for what it could not measure"
 
 
+@pytest.mark.parametrize("megabytes", [48, 256], ids=["to load its library", "to fit"])
 def test_a_candidate_that_needs_too_much_memory_fails_alone(
-    begun: list[Search], tmp_path: Path
+    begun: list[Search], tmp_path: Path, megabytes: int
 ) -> None:
     frame = frame_of("numeric", "regression", 30_000)
     for i in range(20):
@@ -275,7 +276,7 @@ def test_a_candidate_that_needs_too_much_memory_fails_alone(
     problem = prepared_of(frame, folds=2).problem
     save(problem, tmp_path / "large")
     search = search_of(
-        begun, tmp_path / "large", problem, ["random_forest"], max_memory=2**28, slots=1
+        begun, tmp_path / "large", problem, ["random_forest"], max_memory=megabytes * 2**20, slots=1
     )
     (found,) = search.tune().values()
     assert isinstance(found, Failure)
