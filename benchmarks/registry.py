@@ -16,6 +16,12 @@ _MODEL = "model-0"
 _NAMES = ("decision_tree", "logistic_regression")
 #: Command -> its limit in seconds. `rollback` is on the model with 1,000 versions.
 _LIMITS = {"history": 2.0, "audit": 2.0, "compare": 2.0, "rollback": 5.0}
+_COMMANDS = {
+    "history": ["history", _MODEL],
+    "audit": ["audit"],
+    "compare": ["compare", _MODEL, "1", "2"],
+    "rollback": ["rollback", _MODEL, "--to-version", "1", "--note", "measured"],
+}
 _COPIED = ("model_versions", "model_version_tags")
 
 
@@ -26,11 +32,13 @@ def measure(rounds: int) -> Result:
         _fill(folder)
         seconds: dict[str, list[float]] = {command: [] for command in _LIMITS}
         starts = []
-        for at in range(rounds):
+        for _ in range(rounds):
             starts.append(_start(folder))
-            for command, words in _commands(at).items():
-                run([sys.executable, "-m", "sixfold", *words], folder)  # the files are in memory
-                seconds[command].append(_timed(words, folder))
+            for command, words in _COMMANDS.items():
+                _run(words, folder)  # the files are in memory
+                if command == "rollback":  # to the other version
+                    words = [word if word != "1" else "2" for word in words]
+                seconds[command].append(_run(words, folder))
     start = median(starts)
     table = []
     figures = []
@@ -50,27 +58,15 @@ def measure(rounds: int) -> Result:
     return Result(
         "registry",
         f"Whole commands on a registry of {_MODELS} models with {_VERSIONS} versions each, the "
-        f"rollback on one with {_MANY:,}, in the embedded store; beside them, what importing "
-        "MLflow and opening the store takes alone",
-        ["command", "seconds", "of it MLflow's start", "limit", "within"],
+        f"rollback on one with {_MANY:,}, in the embedded store; beside them, a script that "
+        "imports MLflow, opens the store and asks one thing",
+        ["command", "seconds", "MLflow's start", "limit", "within"],
         table,
         figures,
     )
 
 
-def _commands(at: int) -> dict[str, list[str]]:
-    back = ["--to-version", str(1 + at % 2), "--note", "measured"]
-    return {
-        "history": ["history", _MODEL],
-        "audit": ["audit"],
-        "compare": ["compare", _MODEL, "1", "2"],
-        "rollback": ["rollback", _MODEL, *back],
-    }
-
-
-def _timed(words: list[str], folder: Path) -> float:
-    if words[0] == "rollback":  # from the other version, which the run before has put there
-        words = [word if word not in "12" else str(3 - int(word)) for word in words]
+def _run(words: list[str], folder: Path) -> float:
     seconds, _ = run([sys.executable, "-m", "sixfold", *words], folder)
     return seconds
 
@@ -110,13 +106,15 @@ def _copy(
     """Copy a model's row, or the rows of its version 1, to other names and versions."""
     columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
     kept = ["name", "version"][: len(new[0])]
+    database.execute(f"CREATE TEMP TABLE wanted ({', '.join(kept)})")
+    database.executemany(f"INSERT INTO wanted VALUES ({', '.join('?' * len(kept))})", new)
     # They were registered before the decision, and not touched since.
-    values = {"name": "?", "version": "?", "current_stage": "'None'"}
-    values["last_updated_time"] = "creation_time"
-    wanted = [values.get(column, column) for column in columns]
-    where = "name = ?" + (" AND version = 1" if "version" in kept else "")
-    order = [kept.index(column) for column in columns if column in kept]
-    database.executemany(
-        f"INSERT INTO {table} SELECT {', '.join(wanted)} FROM {table} WHERE {where}",
-        [(*(item[place] for place in order), model) for item in new],
+    values = {"current_stage": "'None'", "last_updated_time": "creation_time"}
+    values |= {column: f"wanted.{column}" for column in kept}
+    taken = [values.get(column, f"old.{column}") for column in columns]
+    where = "old.name = ?" + (" AND old.version = 1" if "version" in kept else "")
+    database.execute(
+        f"INSERT INTO {table} SELECT {', '.join(taken)} FROM {table} AS old, wanted WHERE {where}",
+        [model],
     )
+    database.execute("DROP TABLE wanted")
