@@ -71,6 +71,7 @@ def main() -> int:
         print(f"run_options: {error}", file=sys.stderr)
         return 2
     print(" ".join(options))
+    wait_for_interrupt(sys.argv[1], os.environ.get("MLFLOW_RUN_ID", ""))
     return 0
 
 
@@ -288,6 +289,25 @@ def command_line(bash: int) -> list[str]:
         return shlex.split(Path(f"/proc/{bash}/cmdline").read_bytes().decode().split("\0")[2])
     except (OSError, ValueError, IndexError):
         return []
+
+
+def wait_for_interrupt(pid: str, run_id: str) -> None:
+    """Start what marks an interrupted run as KILLED, with the Python that MLflow runs in.
+
+    It stays in the process group that MLflow stops.
+    """
+    try:
+        python = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()
+    except OSError:
+        return
+    if run_id and Path(python).name.startswith("python"):
+        subprocess.Popen(
+            [python, str(Path(__file__).with_name("mark_interrupted.py")), pid, run_id],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
 
 
 def caller_folder(pid: str) -> Path | None:

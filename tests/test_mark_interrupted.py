@@ -1,0 +1,70 @@
+"""An interrupted `mlflow run` ends as KILLED, whatever MLflow writes."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+ROOT = Path(__file__).parent.parent
+SCRIPT = ROOT / "containers" / "mark_interrupted.py"
+
+
+@pytest.fixture
+def runner() -> Iterator[subprocess.Popen[bytes]]:
+    """A process in the place of MLflow's."""
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("stopped", "reason", "status"),
+    [
+        (True, "interrupted", "KILLED"),
+        (True, "the table is empty", "FAILED"),
+        (False, "interrupted", "FAILED"),
+    ],
+)
+def test_only_what_was_interrupted_is_marked(
+    tmp_path: Path,
+    runner: subprocess.Popen[bytes],
+    stopped: bool,
+    reason: str,
+    status: str,
+) -> None:
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    client = MlflowClient(uri)
+    run_id = client.create_run("0").info.run_id
+    client.set_tag(run_id, "reason", reason)
+    client.set_terminated(run_id, "FAILED", end_time=1_000)
+    watcher = subprocess.Popen(
+        [sys.executable, str(SCRIPT), str(runner.pid), run_id],
+        env=os.environ | {"MLFLOW_TRACKING_URI": uri},
+    )
+    _until_it_waits(watcher.pid)
+    if stopped:
+        watcher.terminate()
+        time.sleep(0.2)
+    assert watcher.poll() is None, "it waits for MLflow's end"
+    runner.kill()
+    runner.wait()
+    assert watcher.wait(60) == 0
+    info = client.get_run(run_id).info
+    assert (info.status, info.end_time) == (status, 1_000)
+
+
+def _until_it_waits(pid: int) -> None:
+    """Wait until a process has asked the system to tell it of another one's end."""
+    for _ in range(200):
+        with suppress(FileNotFoundError):  # it has just closed one
+            if any("pidfd" in str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()):
+                return
+        time.sleep(0.05)
+    pytest.fail("it never waited")
