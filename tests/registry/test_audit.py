@@ -12,6 +12,8 @@ from registry.audit import audit
 from registry.history import read_history
 from tests.registry.promoting import finish, start
 
+pytestmark = pytest.mark.slow
+
 
 def by_hand(client: mlflow.MlflowClient, version: str, stage: str, archive: bool = False) -> None:
     with warnings.catch_warnings():

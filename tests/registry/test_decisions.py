@@ -72,6 +72,7 @@ def test_a_kill_before_any_write_leaves_the_old_or_the_new(
     assert seen >= {(True, old), (True, new), (False, new)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attempt", range(2))
 def test_promotions_at_once_leave_exactly_one(registry: mlflow.MlflowClient, attempt: int) -> None:
     promote(registry, "1")

@@ -21,6 +21,8 @@ from training.digests import digest_of
 from training.errors import UserError
 
 #: The tests' own tree may have changed files.
+pytestmark = pytest.mark.slow
+
 _POLICY = "[lineage]\nallow_dirty = true\n[slices]\ncolumns = ['where']\n"
 
 

@@ -14,6 +14,8 @@ from registry.rollback import roll_back
 from tests.registry.promoting import finish, start
 from training.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 ASKED = Asked(allow_dirty=True)
 
 
