@@ -24,6 +24,7 @@ def runner() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stopped", "reason", "status"),
     [

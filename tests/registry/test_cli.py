@@ -82,6 +82,7 @@ def test_a_store_that_may_only_be_read(registry: mlflow.MlflowClient, tmp_path: 
     assert "may be written to" in result.stderr
 
 
+@pytest.mark.slow
 def test_history_and_audit_as_json_and_as_tables(registry: mlflow.MlflowClient) -> None:
     for number in ("1", "2"):
         assert finish([start(registry.tracking_uri, "churn", number)]) == [0]

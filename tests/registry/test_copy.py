@@ -128,6 +128,7 @@ def copied(source: Source, target: str, candidate: str = "decision_tree") -> tup
     return copy_version(source.version(candidate), target, records=records, say=print)
 
 
+@pytest.mark.slow
 def test_a_version_is_copied_whole(source: Source, twice: str, tmp_path: Path) -> None:
     version = source.version()
     frame = source.versions.frame.drop(columns="y")
@@ -141,6 +142,7 @@ def test_a_version_is_copied_whole(source: Source, twice: str, tmp_path: Path) -
         )
 
 
+@pytest.mark.slow
 def test_candidates_are_there_as_though_trained_there(
     source: Source, twice: str, tmp_path: Path
 ) -> None:
@@ -156,6 +158,7 @@ def test_candidates_are_there_as_though_trained_there(
             assert facts.run_id != ours.run_id
 
 
+@pytest.mark.slow
 def test_a_second_copy_is_recognised(source: Source, twice: str, tmp_path: Path) -> None:
     with At(twice, tmp_path) as there:
         before = sorted(run.info.run_id for run in there.runs())
@@ -318,6 +321,7 @@ def test_a_deleted_experiment_is_said(source: Source, target: str) -> None:
         copied(source, target)
 
 
+@pytest.mark.slow
 def test_damaged_files_are_not_copied(source: Source, tmp_path: Path) -> None:
     version = source.version()
     other = replace(version, tags={**version.tags, DIGEST: "0" * 64})
