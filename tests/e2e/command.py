@@ -46,6 +46,22 @@ def call(
     return printed
 
 
+def make_train(parameters: Mapping[str, object], environment: Mapping[str, str]) -> str:
+    """`make train NAME=value …` in the project's folder; what it printed."""
+    given = [f"{name.upper()}={value}" for name, value in parameters.items()]
+    done = subprocess.run(
+        ["make", "--no-print-directory", "train", *given],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_TIMEOUT,
+    )
+    assert done.returncode == 0, f"make ended with {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
 def mlflow_run(
     folder: Path,
     project: str | Path,

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import pytest
 from mlflow import MlflowClient
 
-from tests.e2e.command import ROOT, call, mlflow_run
+from tests.e2e.command import ROOT, call, make_train, mlflow_run
 from tests.registry.promoting import finish, start
 from tests.services.mlflow_server import MlflowServer
 
@@ -32,7 +32,7 @@ def test_the_story(tmp_path: Path, mlflow_server: MlflowServer) -> None:
     """Train in a container; promote; a worse one is refused, a better one comes in; and back."""
     server, environment = mlflow_server, mlflow_server.environment
     wanted = {"algorithms": "decision_tree,logistic_regression,svm", "search": "none"}
-    mlflow_run(tmp_path, ROOT, wanted, environment=environment)
+    make_train(wanted, environment)
     _, board = sixfold(tmp_path, server, "leaderboard", "--json")
     scores = {row["name"]: row["test"] for row in board["candidates"] if row["test"]}
     best, middle, *_ = sorted(scores, key=lambda name: -scores[name])
