@@ -3,7 +3,7 @@
 The container marks it so, and MLflow 3.17 then writes FAILED over it: it compares the name of the
 status with numbers, and so takes the run for one that still runs. `run_options.py` starts this
 script, with MLflow's Python. It sleeps as long as MLflow runs, and does nothing then, unless it was
-told to stop: MLflow passes Ctrl-C on as SIGTERM to all that it has started.
+told to stop: Ctrl-C reaches it as it reaches MLflow, in whose process group it is.
 
 usage: python containers/mark_interrupted.py PID_OF_MLFLOW RUN_ID
 """
@@ -19,7 +19,8 @@ _stopped = False
 
 def main(pid: int, run_id: str) -> int:
     """Wait for MLflow's end, and mark the run if it was interrupted."""
-    signal.signal(signal.SIGTERM, _note)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _note)
     try:
         process = os.pidfd_open(pid)
     except OSError:  # it has ended already

@@ -294,7 +294,7 @@ def command_line(bash: int) -> list[str]:
 def wait_for_interrupt(pid: str, run_id: str) -> None:
     """Start what marks an interrupted run as KILLED, with the Python that MLflow runs in.
 
-    It stays in the process group that MLflow stops.
+    It stays in MLflow's process group, which is the one that Ctrl-C reaches.
     """
     try:
         python = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].decode()

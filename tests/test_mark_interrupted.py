@@ -1,6 +1,7 @@
 """An interrupted `mlflow run` ends as KILLED, whatever MLflow writes."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -28,15 +29,16 @@ def runner() -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.parametrize(
     ("stopped", "reason", "status"),
     [
-        (True, "interrupted", "KILLED"),
-        (True, "the table is empty", "FAILED"),
-        (False, "interrupted", "FAILED"),
+        (signal.SIGINT, "interrupted", "KILLED"),
+        (signal.SIGTERM, "interrupted", "KILLED"),
+        (signal.SIGINT, "the table is empty", "FAILED"),
+        (None, "interrupted", "FAILED"),
     ],
 )
 def test_only_what_was_interrupted_is_marked(
     tmp_path: Path,
     runner: subprocess.Popen[bytes],
-    stopped: bool,
+    stopped: signal.Signals | None,
     reason: str,
     status: str,
 ) -> None:
@@ -51,7 +53,7 @@ def test_only_what_was_interrupted_is_marked(
     )
     _until_it_waits(watcher.pid)
     if stopped:
-        watcher.terminate()
+        watcher.send_signal(stopped)
         time.sleep(0.2)
     assert watcher.poll() is None, "it waits for MLflow's end"
     runner.kill()
