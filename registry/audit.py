@@ -151,14 +151,11 @@ def _staged(
     since = [record.decided for key, record in decided.items() if key in found]
     if not since:
         return found
-    quoted = ""
-    if len(models) == 1:
-        quote = '"' if "'" in models[0].name else "'"
-        quoted = f"name = {quote}{models[0].name}{quote}"
+    asked = store.named(models[0].name) if len(models) == 1 else ""
     oldest, token = 1_000 * min(since), None
     while True:
         page = client.search_model_versions(
-            quoted,
+            asked,
             max_results=_VERSIONS_A_PAGE,
             order_by=["last_updated_timestamp DESC"],
             page_token=token,
@@ -187,8 +184,8 @@ def _decided(client: "MlflowClient", models: Sequence[str]) -> dict[tuple[str, s
     while experiments:
         page = client.search_runs(
             experiments,
-            f"tags.`{journal.DECIDED}` LIKE '%'",
-            order_by=[f"tags.`{journal.DECIDED}` DESC"],
+            journal.IS_DECIDED,
+            order_by=journal.NEWEST_FIRST,
             max_results=_RUNS_A_PAGE,
             page_token=token,
         )

@@ -116,9 +116,8 @@ def newest(client: "MlflowClient", model: str, stage: str) -> Record | None:
         return None
     found = client.search_runs(
         [experiment],
-        f"tags.`{STAGE}` = '{stage}' and tags.`{DECIDED}` LIKE '%'",
-        # Of two at the same moment all must take the same one: the records are read in this order.
-        order_by=[f"tags.`{DECIDED}` DESC", "attributes.run_id DESC"],
+        f"tags.`{STAGE}` = '{stage}' and {journal.IS_DECIDED}",
+        order_by=journal.NEWEST_FIRST,
         max_results=1,
     )
     return journal.record_of(found[0]) if found else None

@@ -30,6 +30,10 @@ SUFFIX = "/promotions"
 KIND, MODEL, VERSION, STAGE = "sixfold.kind", "sixfold.model", "sixfold.version", "sixfold.stage"
 FROM, OUTCOME, DECIDED = "sixfold.from", "sixfold.outcome", "sixfold.decided"
 NOTE, HOST, PROCESS, GROUNDS = "sixfold.note", "sixfold.host", "sixfold.process", "sixfold.grounds"
+#: For a search: the records in which something was decided, and their order, which is that of
+#: `read`: of two decisions at the same moment all must take the same one.
+IS_DECIDED = f"tags.`{DECIDED}` LIKE '%'"
+NEWEST_FIRST = [f"tags.`{DECIDED}` DESC", "attributes.run_id DESC"]
 #: Kinds of records.
 PROMOTED, ROLLED_BACK, APPROVED = "promotion", "rollback", "approval"
 

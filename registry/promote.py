@@ -220,6 +220,8 @@ def _decided_before(client: "MlflowClient", version: Version, stage: str) -> Ver
     latest = decisions.newest(client, version.model, stage)
     if latest is None or latest.version == version.version:
         return None
+    if not store.has_version(client, version.model, latest.version):  # it was deleted
+        return None
     return store.find_version(client, version.model, latest.version)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.bundle import COPIED_RECORDS, Bundle, Origin, read_bundle
 from registry.received import ORIGIN, Runs
+from registry.store import named
 from registry.version import COPIED_FROM, DIGEST, FILES, PROMOTION
 from training.digests import digest_of
 from training.errors import SixfoldError, UserError
@@ -50,9 +51,8 @@ def find(client: "MlflowClient", origin: Origin) -> str:
             f"expected another registry than the one that {origin.model} version "
             f"{origin.version} is in; promote it there without --to-registry"
         )
-    quote = '"' if "'" in origin.model else "'"
     found = client.search_model_versions(
-        f"name = {quote}{origin.model}{quote} and tags.`{ORIGIN}` = '{origin.key}'"
+        f"{named(origin.model)} and tags.`{ORIGIN}` = '{origin.key}'"
     )
     return str(min((int(item.version) for item in found), default=""))
 

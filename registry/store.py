@@ -100,7 +100,7 @@ def registered_model(client: "MlflowClient", model: str) -> "RegisteredModel":
         There is none; the nearest names are said.
     """
     # A search is one query; getting a model by its name loads every version of it.
-    found = client.search_registered_models(f"name = {_quoted(model)}", max_results=1)
+    found = client.search_registered_models(named(model), max_results=1)
     if found:
         return found[0]
     names = [item.name for item in client.search_registered_models(max_results=_MOST_NAMES)]
@@ -137,10 +137,15 @@ def find_version(client: "MlflowClient", model: str, version: str = "") -> Versi
     return _version(item, found)
 
 
+def named(model: str) -> str:
+    """The condition of a search for a model's name."""
+    quote = '"' if "'" in model else "'"
+    return f"name = {quote}{model}{quote}"
+
+
 def has_version(client: "MlflowClient", model: str, version: str) -> bool:
     """Whether a model has a version of this number; it may have been deleted."""
-    asked = f"name = {_quoted(model)} and version_number = {version}"
-    return bool(client.search_model_versions(asked))
+    return bool(client.search_model_versions(f"{named(model)} and version_number = {version}"))
 
 
 def in_stage(client: "MlflowClient", model: str, stage: str) -> Version | None:
@@ -274,11 +279,6 @@ def stage_named(name: str) -> str:
         if name.lower() == stage.lower():
             return stage
     raise UserError(f"expected a stage to promote to, got {name!r}; {nearest(name, ALIASES)}")
-
-
-def _quoted(name: str) -> str:
-    quote = '"' if "'" in name else "'"
-    return f"{quote}{name}{quote}"
 
 
 def _version(item: "ModelVersion", model: "RegisteredModel") -> Version:

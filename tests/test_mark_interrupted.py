@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from tests.waiting import wait_until
+
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "containers" / "mark_interrupted.py"
 
@@ -51,7 +53,7 @@ def test_only_what_was_interrupted_is_marked(
         [sys.executable, str(SCRIPT), str(runner.pid), run_id],
         env=os.environ | {"MLFLOW_TRACKING_URI": uri},
     )
-    _until_it_waits(watcher.pid)
+    wait_until(lambda: _waits(watcher.pid))
     if stopped:
         watcher.send_signal(stopped)
         time.sleep(0.2)
@@ -63,11 +65,8 @@ def test_only_what_was_interrupted_is_marked(
     assert (info.status, info.end_time) == (status, 1_000)
 
 
-def _until_it_waits(pid: int) -> None:
-    """Wait until a process has asked the system to tell it of another one's end."""
-    for _ in range(200):
-        with suppress(FileNotFoundError):  # it has just closed one
-            if any("pidfd" in str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()):
-                return
-        time.sleep(0.05)
-    pytest.fail("it never waited")
+def _waits(pid: int) -> bool:
+    """Whether a process has asked the system to tell it of another one's end."""
+    with suppress(FileNotFoundError):  # it has just closed one
+        return any("pidfd" in str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    return False

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -14,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tests.e2e.command import ROOT, call, mlflow_run, runs, start
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
 
@@ -180,14 +181,6 @@ def test_interrupt_ends_isolated_containers_and_marks_the_runs_killed(tmp_path: 
     _interrupt_once(process, "containers of their own", after=15)
     assert process.returncode == 130
     assert {run.info.status for run in runs(tmp_path)} == {"KILLED"}
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something has become true."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not become true"
-        time.sleep(0.5)
 
 
 def _interrupt_once(process: subprocess.Popen[str], says: str, after: float = 2) -> None:

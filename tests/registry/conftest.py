@@ -7,7 +7,10 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from tests.registry.copies import source, target
 from tests.registry.versions import Versions, versions_in
+
+__all__ = ["source", "target"]
 
 
 @pytest.fixture(scope="session")

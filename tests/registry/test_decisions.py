@@ -9,8 +9,11 @@ import mlflow
 import pytest
 
 from registry import decisions, journal, store
+from registry.audit import audit
 from registry.history import read_history
 from registry.journal import Record
+from registry.promote import Asked
+from registry.promote import promote as promote_here
 from registry.rollback import roll_back
 from tests.registry.promoting import finish, start
 
@@ -138,6 +141,9 @@ def test_of_two_decisions_at_one_moment_all_take_the_same(
     latest = decisions.newest(registry, "churn", "Production")
     assert latest is not None
     assert read_history(registry, "churn").periods[0].record.run_id == latest.run_id
+    registry.set_registered_model_alias("churn", "production", latest.version)
+    registry.transition_model_version_stage("churn", latest.version, "Production")
+    assert not audit(registry).findings
 
 
 def test_what_was_decided_of_a_deleted_version_is_closed(registry: mlflow.MlflowClient) -> None:
@@ -154,3 +160,16 @@ def test_what_was_decided_of_a_deleted_version_is_closed(registry: mlflow.Mlflow
     assert registry.get_run(run_id).info.status == "KILLED"
     promote(registry, "3")
     assert state(registry) == (["3"], "3", [])
+
+
+@pytest.mark.slow
+def test_a_version_moved_in_by_hand_is_promoted_though_the_decided_one_was_deleted(
+    registry: mlflow.MlflowClient,
+) -> None:
+    promote(registry, "1")
+    registry.delete_model_version("churn", "1")
+    registry.transition_model_version_stage("churn", "2", "Production")
+    asked = Asked(folder=Path("/nonexistent"), allow_dirty=True)
+    done = promote_here(registry, "churn", "2", asked, lambda _: None)
+    assert done.outcome == "promoted"
+    assert state(registry) == (["2"], "2", [])

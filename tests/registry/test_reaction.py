@@ -2,8 +2,7 @@
 
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from registry.delivery import AliasSet
 from registry.reaction import SECRET_VARIABLE, Reactions
+from tests.waiting import wait_until
 
 NOW = 1_800_000_000.0
 #: Notes that it begins, waits for a file to be there, notes that it ends.
@@ -52,13 +52,6 @@ def reacting(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Recorded]:
         found.stop(30, threading.Event())
 
 
-def wait_for(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.01)
-
-
 def event(version: str, model: str = "churn", when: float = NOW) -> AliasSet:
     return AliasSet(model, version, "production", when)
 
@@ -68,13 +61,13 @@ def test_one_at_a_time_and_the_newest_of_each_model(
 ) -> None:
     with reacting(tmp_path, monkeypatch) as reactions:
         assert reactions.add(event("1")) == "queued"
-        wait_for(reactions.log)
+        wait_until(reactions.log)
         assert reactions.add(event("2", when=NOW + 1)) == "queued"
         assert reactions.add(event("9", "sales")) == "queued"
         assert "in place of version 2" in reactions.add(event("3", when=NOW + 2))
         assert reactions.log() == ["begin churn 1"]
         reactions.go()
-        wait_for(lambda: len(reactions.log()) == 6)
+        wait_until(lambda: len(reactions.log()) == 6)
     order = ["churn 1", "churn 3", "sales 9"]
     assert reactions.log() == [f"{what} {name}" for name in order for what in ("begin", "end")]
     assert sum("exit code 0" in line for line in reactions.said) == 3
@@ -88,7 +81,7 @@ def test_an_event_that_comes_late_does_not_undo_a_newer_one(
         reactions.add(event("3", when=NOW + 1))
         assert "overtaken" in reactions.add(event("2", when=NOW))
         assert reactions.add(event("1", "sales", NOW)) == "queued"
-        wait_for(lambda: len(reactions.log()) == 4)
+        wait_until(lambda: len(reactions.log()) == 4)
     assert not any("churn 2" in line for line in reactions.log())
 
 
@@ -106,7 +99,7 @@ def test_the_command_knows_the_version_but_not_the_secret(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://kept")
     reactions = Recorded(tmp_path, {"production": ["sh", "-c", "env > env; exit 3"]})
     reactions.add(event("7", "a model: $(touch x)"))
-    wait_for(lambda: any("exit code 3" in line for line in reactions.said))
+    wait_until(lambda: any("exit code 3" in line for line in reactions.said))
     reactions.stop(30, threading.Event())
     seen = (tmp_path / "env").read_text()
     assert "not for the command" not in seen
@@ -127,7 +120,7 @@ def test_a_program_that_is_gone_is_said_and_the_next_one_runs(tmp_path: Path) ->
     reactions = Recorded(tmp_path, commands)
     reactions.add(event("1"))
     reactions.add(AliasSet("churn", "2", "staging", NOW))
-    wait_for(lambda: any("exit code 0" in line for line in reactions.said))
+    wait_until(lambda: any("exit code 0" in line for line in reactions.said))
     assert any("cannot run" in line and "version 1" in line for line in reactions.said)
     assert reactions.stop(30, threading.Event())
 
@@ -137,7 +130,7 @@ def test_stopping_lets_the_running_command_end_and_starts_no_other(
 ) -> None:
     with reacting(tmp_path, monkeypatch) as reactions:
         reactions.add(event("1"))
-        wait_for(reactions.log)
+        wait_until(reactions.log)
         reactions.add(event("2", when=NOW + 1))
         threading.Timer(0.2, reactions.go).start()
         assert reactions.stop(60, threading.Event())
@@ -152,7 +145,7 @@ def test_a_command_that_does_not_end_is_ended(
 ) -> None:
     with reacting(tmp_path, monkeypatch) as reactions:
         reactions.add(event("1"))
-        wait_for(reactions.log)
+        wait_until(reactions.log)
         hurry = threading.Event()
         if how == "hurry":
             hurry.set()

@@ -19,8 +19,9 @@ from mlflow import MlflowClient
 
 from tests.e2e.command import ROOT, call
 from tests.registry.deliveries import SECRET, alias_set, signed
-from tests.registry.test_reaction import SCRIPT, wait_for
+from tests.registry.test_reaction import SCRIPT
 from tests.services.mlflow_server import embedded_store_server
+from tests.waiting import wait_until
 
 #: A command without a shell: the words of a Python program.
 NOTE = "sh -c 'echo $SIXFOLD_MODEL_URI $SIXFOLD_ALIAS >> noted'"
@@ -73,7 +74,7 @@ def watching(
             start_new_session=True,
         )
     try:
-        wait_for(lambda: process.poll() is not None or _port(folder))
+        wait_until(lambda: process.poll() is not None or _port(folder))
         assert process.poll() is None, (folder / "printed").read_text()
         yield Watching(process, folder, _port(folder))
     finally:
@@ -94,7 +95,7 @@ def test_a_signed_event_runs_the_command_once(tmp_path: Path) -> None:
         assert receiver.post(body, headers) == (200, "taken before\n")
         other = alias_set("churn", "4", "staging")
         assert receiver.post(other, signed(other))[0] == 200
-        wait_for(lambda: "exit code 0" in receiver.printed)
+        wait_until(lambda: "exit code 0" in receiver.printed)
         assert receiver.end() == 0
         assert receiver.noted == ["models:/churn/3 production"]
         assert SECRET not in receiver.printed
@@ -127,7 +128,7 @@ def test_requests_without_a_length_and_hung_ones_do_not_stop_it(tmp_path: Path) 
         assert receiver.post(body, signed(body))[0] == 200
         for connection in held:
             connection.close()
-        wait_for(lambda: receiver.noted)
+        wait_until(lambda: receiver.noted)
         assert receiver.end() == 0
 
 
@@ -138,9 +139,9 @@ def test_it_answers_while_a_command_runs_and_lets_it_end(tmp_path: Path) -> None
         for version in ("1", "2"):
             body = alias_set(version=version)
             assert receiver.post(body, signed(body)) == (200, "queued\n")
-            wait_for(log.exists)
+            wait_until(log.exists)
         receiver.process.send_signal(signal.SIGTERM)
-        wait_for(lambda: "not started: stopping" in receiver.printed)
+        wait_until(lambda: "not started: stopping" in receiver.printed)
         assert receiver.process.poll() is None, "it did not wait for the command"
         (tmp_path / "go").touch()
         assert receiver.process.wait(60) == 0
@@ -154,7 +155,7 @@ def test_the_secret_comes_from_a_file(tmp_path: Path) -> None:
     with watching(tmp_path, *arguments, environment={}) as receiver:
         body = alias_set(alias="staging")
         assert receiver.post(body, signed(body)) == (200, "queued\n")
-        wait_for(lambda: receiver.noted)
+        wait_until(lambda: receiver.noted)
 
 
 @pytest.mark.parametrize(
@@ -206,17 +207,17 @@ def test_an_alias_set_on_a_real_server_runs_the_command(tmp_path: Path) -> None:
         own = f"http://127.0.0.1:{port}/"
         arguments = ("--on-production", NOTE, "--port", str(port), "--register", own)
         with watching(tmp_path, *arguments, environment=environment) as receiver:
-            wait_for(lambda: "MLflow reaches this receiver" in receiver.printed)
+            wait_until(lambda: "MLflow reaches this receiver" in receiver.printed)
             client.set_registered_model_alias("churn", "champion", "1")
             client.set_registered_model_alias("churn", "production", "2")
-            wait_for(lambda: "exit code 0" in receiver.printed)
+            wait_until(lambda: "exit code 0" in receiver.printed)
             assert receiver.end() == 0
             assert receiver.noted == ["models:/churn/2 production"]
             assert " made;" in receiver.printed
         # Once more: the same webhook, with another secret now.
         environment |= {"SIXFOLD_WEBHOOK_SECRET": SECRET[::-1]}
         with watching(tmp_path, *arguments, environment=environment) as receiver:
-            wait_for(lambda: "MLflow reaches this receiver" in receiver.printed)
+            wait_until(lambda: "MLflow reaches this receiver" in receiver.printed)
             assert "was there" in receiver.printed
             assert receiver.end() == 0
         (webhook,) = client.list_webhooks()
