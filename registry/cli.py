@@ -27,7 +27,7 @@ _stage = click.option("--stage", default="Production", show_default=True, help="
 @_as_json
 @one_line
 def register(model: str, run: str, algorithm: str, as_json: bool) -> None:
-    """Make a training's winner a version of the registered model MODEL.
+    """Make a training's winner a version of MODEL.
 
     \b
     sixfold register churn --run 4340ac6f04224edc941749b28890d96c
@@ -72,7 +72,7 @@ def register(model: str, run: str, algorithm: str, as_json: bool) -> None:
 @_as_json
 @one_line
 def promote(model: str, version: str, to_registry: str, as_json: bool, **asked: Any) -> None:
-    """Bring a version of MODEL into Production, if its gates let it through.
+    """Bring a version of MODEL into Production through its gates.
 
     The gates and their thresholds are those of registry/policy.toml, and of a policy.toml in the
     current folder over it. Exit code 1: a gate has refused it, and the registry is as it was.
@@ -152,7 +152,10 @@ def rollback(model: str, to_version: str, note: str, stage: str) -> None:
 @_as_json
 @one_line
 def history(model: str, stage: str, as_json: bool) -> None:
-    """Show what of MODEL was in Production, from when to when, by whom, and on what grounds."""
+    """Show what of MODEL was in Production, and on what grounds.
+
+    From when to when, by whom, with their notes; then the promotions that were refused.
+    """
     quieten()
     from registry import history as histories
     from registry.store import connect, reported, stage_named
@@ -171,7 +174,7 @@ def history(model: str, stage: str, as_json: bool) -> None:
 @_as_json
 @one_line
 def audit(model: str, as_json: bool) -> None:
-    """Say whether anything is in a stage that did not come there through its gates.
+    """Say whether anything has come into a stage past its gates.
 
     Of one MODEL, or of all. Exit code 1: there is, and the command that mends it is said.
     """

@@ -76,10 +76,11 @@ def versus(client: "MlflowClient", model: str, first: str, second: str) -> "tupl
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @one_line
 def compare(model: str, first: str, second: str, report: str | None, as_json: bool) -> None:
-    """Compare the versions FIRST and SECOND of MODEL, and write a page with the curves of both.
+    """Compare two versions of MODEL, FIRST and SECOND.
 
-    Nothing is predicted anew: what their trainings recorded is compared, on the rows that both were
-    tested on where there are any. The page needs no network and no script.
+    It prints a table, and writes a page with the curves of both. Nothing is predicted anew: what
+    their trainings recorded is compared, on the rows that both were tested on where there are any.
+    The page needs no network and no script.
 
     \b
     sixfold compare churn 5 7

@@ -91,7 +91,10 @@ def train(
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, the best candidate first.")
 @one_line
 def leaderboard(run: str, as_json: bool) -> None:
-    """Show the leaderboard of a training: of RUN, a parent run's id, or of the latest one."""
+    """Show the leaderboard of a training, the latest by default.
+
+    RUN is the id of its parent run.
+    """
     quieten()
     from training.history import read_leaderboard
 

@@ -104,3 +104,4 @@ def test_the_commands_are_listed_and_say_what_they_do() -> None:
     for name in ("register", "promote", "approve", "rollback", "history", "compare", "audit"):
         assert f"  {name}" in listed
         assert "\n\n  " in sixfold(name, "--help").stdout
+    assert "..." not in listed.partition("Commands:")[2], "a line is cut short"
