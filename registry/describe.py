@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from training.evaluate import METRICS
-from training.lettering import number
+from training.lettering import number, percent
 from training.markdown import escape, table
 
 if TYPE_CHECKING:
@@ -134,15 +134,6 @@ def signed(value: float | None) -> str:
     """A difference: a score with its sign."""
     text = number(value)
     return f"+{text}" if value is not None and value > 0 else text
-
-
-def percent(probability: float) -> str:
-    """A probability that a bootstrap has counted: never said to be none, or certainty."""
-    if probability < 0.001:
-        return "under 0.1%"
-    if probability > 0.999:
-        return "over 99.9%"
-    return f"{probability:.1%}".replace(".0%", "%")
 
 
 def _summary(facts: "Facts", stage: str, who: str, when: float | None, cut: int) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 
-from registry.describe import counted, paired, percent, signed
-from training.lettering import number
+from registry.describe import counted, paired, signed
+from training.lettering import number, percent
 from training.plots.chart import (
     BLUE,
     INK,

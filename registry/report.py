@@ -9,9 +9,9 @@ from typing import Any
 
 from registry.compare import Change, Comparison, Line, Score, Side
 from registry.curves import Figure
-from registry.describe import percent
 from registry.side_by_side import change_said, facts_of, gain_said, gates_said, score_said, verdict
 from registry.svg import escape, strip
+from training.lettering import percent
 
 _STYLE = Path(__file__).with_name("report.css")
 #: A page may load nothing, whatever a user's text has in it.

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from registry.describe import moment, percent, signed
-from training.lettering import number, size
+from registry.describe import moment, signed
+from training.lettering import number, percent, size
 
 if TYPE_CHECKING:
     from registry.compare import Change, Comparison, Gain, Score, Side

@@ -14,6 +14,15 @@ def number(value: float | None) -> str:
     return f"{value:.{max(0, 3 - math.floor(math.log10(abs(value))))}f}"
 
 
+def percent(probability: float) -> str:
+    """A probability that a bootstrap has counted: never said to be none, or certainty."""
+    if probability < 0.001:
+        return "under 0.1%"
+    if probability > 0.999:
+        return "over 99.9%"
+    return f"{probability:.1%}".replace(".0%", "%")
+
+
 def size(count: int) -> str:
     """A number of bytes for people."""
     value = float(count)

@@ -16,7 +16,7 @@ from registry.gates.result import SKIPPED, Finding, outcome
 from registry.scores import Difference, allowed, difference, gain
 from registry.settings import Quality
 from training.evaluate import METRICS, score
-from training.lettering import number
+from training.lettering import number, percent
 
 _SEED = 0
 
@@ -137,7 +137,7 @@ def _sentence(
         f"{metric} {number(found.candidate)} on {rows}, "
         f"{evidence.production.version.name} has {number(found.production)}: {word} by "
         f"{number(abs(found.gain))} (95 % interval of the gain {number(found.low)} to "
-        f"{number(found.high)}), better with probability {found.probability:.2f}; {what}"
+        f"{number(found.high)}), better with a probability of {percent(found.probability)}; {what}"
         f"at most {number(limit)} worse is allowed"
     )
 

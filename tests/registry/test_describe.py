@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.describe import LONGEST, counted, describe, percent, version_tags
+from registry.describe import LONGEST, counted, describe, version_tags
 from tests.registry.facts import SCHEMA, quality, result, shown_facts
 from tests.training.test_card import NASTY, _text, _tree
 from tests.training.test_card import _tables as _spaced
+from training.lettering import percent
 from training.schema import Target
 
 RESULTS = (

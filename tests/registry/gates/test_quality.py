@@ -34,6 +34,7 @@ def test_a_better_version_passes_with_its_probability() -> None:
     result = result_of("quality", evidence_of(frame, y, own, probabilities(y, 1.0, 9)))
     assert result.outcome == "passed"
     assert result.details["probability_better"] == 1
+    assert "with a probability of over 99.9%" in result.sentence, "it is no certainty"
     assert result.details["low"] > 0
 
 
