@@ -1,6 +1,7 @@
 """`sixfold compare`: two versions side by side, on the terminal, as JSON and as a page."""
 
 import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -71,7 +72,8 @@ def versus(client: "MlflowClient", model: str, first: str, second: str) -> "tupl
     "--report",
     default=None,
     metavar="FILE",
-    help="Where the page is written; default: MODEL-FIRST-SECOND.html here, '' for none.",
+    help="Where the page is written; default: MODEL-FIRST-SECOND.html here, under `mlflow run` "
+    "among its run's artifacts; '' for none.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @one_line
@@ -90,7 +92,8 @@ def compare(model: str, first: str, second: str, report: str | None, as_json: bo
     from registry import store
     from training.errors import UserError
 
-    comparison, text = versus(store.connect(), model, first, second)
+    client = store.connect()
+    comparison, text = versus(client, model, first, second)
     path = _file_name(f"{model}-{first}-{second}") if report is None else report
     if as_json:
         from registry.compare import plain
@@ -98,7 +101,11 @@ def compare(model: str, first: str, second: str, report: str | None, as_json: bo
         click.echo(json.dumps(plain(comparison), indent=1))
     else:
         _print(comparison)
-    if path:
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if run_id and report is None:  # of `mlflow run`, whose container's files go with it
+        client.log_text(run_id, text, path)
+        click.echo(f"the page is {path} in the artifacts of run {run_id}", err=True)
+    elif path:
         try:
             Path(path).write_text(text, encoding="utf-8")
         except OSError as error:

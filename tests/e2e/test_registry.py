@@ -1,6 +1,7 @@
 """The way of a model from a training to Production and back, on a real server."""
 
 import json
+import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,6 +65,10 @@ def test_the_story(tmp_path: Path, mlflow_server: MlflowServer) -> None:
     assert [period["version"] for period in history["periods"]] == ["1", "3", "1"]
     assert history["periods"][0]["note"] == "to see that it works"
     assert [(a["version"], a["outcome"]) for a in history["attempts"]][-1] == ("2", "refused")
+    wanted = {"model": "story", "first": "1", "second": "3"}
+    printed = mlflow_run(tmp_path, ROOT, wanted, ["-e", "compare"], environment)
+    (run_id,) = re.findall(r"the page is story-1-3\.html in the artifacts of run (\w+)", printed)
+    assert [item.path for item in client.list_artifacts(run_id)] == ["story-1-3.html"]
     sixfold(tmp_path, server, "audit", "story")
     client.set_registered_model_alias("story", "production", "2")
     printed, _ = sixfold(tmp_path, server, "audit", "story", code=1)

@@ -65,6 +65,21 @@ def test_the_page_is_named_after_the_versions(
     assert [path.name for path in tmp_path.iterdir()] == [f"{MODEL}-1-2.html"]
 
 
+def test_under_mlflow_run_the_page_is_kept_in_its_run(
+    versions: Versions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = mlflow.MlflowClient()
+    run_id = client.create_run("0").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
+    done = CliRunner().invoke(compare, [MODEL, "1", "2"])
+
+    assert done.exit_code == 0, done.output
+    assert run_id in done.stderr
+    page = client.download_artifacts(run_id, f"{MODEL}-1-2.html", str(tmp_path))
+    assert "decision_tree" in Path(page).read_text(encoding="utf-8")
+    assert not Path(f"{MODEL}-1-2.html").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
