@@ -97,11 +97,13 @@ def sniff(text: str, separators: str, whole: bool) -> tuple[str, list[list[str]]
     Returns
     -------
     separator : str
-        The one by which most records have as many fields (more than one) as the first.
+        The one by which most records have as many fields (more than one) as the first, or else
+        one more.
     records : list of list of str
         The text's records by it, empty lines left out.
     """
-    best: tuple[float, int, str, list[list[str]]] = (-1.0, 0, separators[0], [])
+    best = (-1.0, False, 0)
+    found: tuple[str, list[list[str]]] = (separators[0], [])
     for separator in separators:
         records = _records(text, separator)
         if not whole and len(records) > 1:
@@ -113,9 +115,10 @@ def sniff(text: str, separators: str, whole: bool) -> tuple[str, list[list[str]]
         # The header knows best: a text column may hold as many of another character in every row.
         fits = width > 1 and len(records[0]) in (width, width - 1)
         score = count / len(rows) if fits else 0.0
-        if (score, width) > best[:2]:
-            best = (score, width, separator, records)
-    return best[2], best[3]
+        rank = (score, len(records[0]) == width, width)
+        if rank > best:
+            best, found = rank, (separator, records)
+    return found
 
 
 def _records(text: str, separator: str) -> list[list[str]]:

@@ -76,6 +76,12 @@ def test_rows_that_all_hold_another_separator_do_not_mislead(tmp_path: Path) -> 
     assert frame.columns.tolist() == ["id", "path"]
 
 
+def test_a_separator_that_the_header_holds_is_likelier(tmp_path: Path) -> None:
+    """By `;` the only row has one field more than the header, as where row names have no name."""
+    frame = _read(tmp_path, "n\tm\nw;\t0.5\n")
+    assert frame.columns.tolist() == ["n", "m"]
+
+
 def test_decimal_comma(tmp_path: Path) -> None:
     frame = _read(tmp_path, "a;b;c\n1,5;x;3\n-2,25;y, z;4\n")
     assert frame["a"].tolist() == [1.5, -2.25]
