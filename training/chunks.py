@@ -9,6 +9,9 @@ import numpy as np
 #: Rows that are prepared or predicted at a time; a table of no more is done at once.
 CHUNK = 20_000
 
+#: A part of a ColumnTransformer: its name, its transformer, its columns.
+_Part = tuple[str, Any, list[int]]
+
 
 def chunks(rows: int) -> Iterator[slice]:
     """Slices of at most `CHUNK` rows."""
@@ -19,7 +22,7 @@ def chunks(rows: int) -> Iterator[slice]:
 def fit_transform(
     preprocess: Any, X: np.ndarray, rows: np.ndarray, y: np.ndarray, sparse: bool
 ) -> Any:
-    """Fit `preprocess.scaled`'s transformer, and transform the rows it is fitted on.
+    """Fit the transformer that `preprocess` has made, and transform the rows it is fitted on.
 
     The transformer is what its own `fit_transform` makes it, but for one thing: whether a number is
     missing is scaled, not centred, so that it is 0 in most rows. A model with an intercept, and one
@@ -27,7 +30,7 @@ def fit_transform(
 
     Parameters
     ----------
-    preprocess : ColumnTransformer
+    preprocess : ColumnTransformer or 'passthrough'
         Is fitted.
     X : ndarray of float64, (any, p)
         Is not copied.
@@ -42,27 +45,10 @@ def fit_transform(
     -------
     csr_matrix of float64, or ndarray of float32, (n, width)
     """
-    from sklearn.frozen import FrozenEstimator
-
-    fitted, encoded = [], {}
-    for name, transformer, columns in preprocess.transformers:
-        part = _columns(X, rows, columns)
-        part[:, np.isnan(part).all(axis=0)] = 0.0
-        if name == "high_cardinality":
-            # Target encoding is cross-fitted: these rows get other values than new ones will.
-            encoded[name] = transformer.fit_transform(part, y)
-        else:
-            transformer.fit(part)
-        if name == "numeric":
-            transformer[-1].mean_[len(columns) :] = 0.0
-        fitted.append((name, transformer, columns))
-    # It learns the order and the widths of its parts, which are fitted by now.
-    preprocess.set_params(transformers=[(n, FrozenEstimator(t), c) for n, t, c in fitted])
-    preprocess.fit(X[rows[:100]])
-    preprocess.transformers = fitted
-    preprocess.transformers_ = [
-        (n, getattr(t, "estimator", t), c) for n, t, c in preprocess.transformers_
-    ]
+    fitted: list[_Part] = [("all", preprocess, list(range(X.shape[1])))]
+    encoded: dict[str, np.ndarray] = {}
+    if preprocess != "passthrough":
+        fitted, encoded = _fit(preprocess, X, rows, y)
     blocks = _blocks(fitted, encoded, X, rows)
     matrix = _stacked(blocks, len(rows)) if sparse else _single(blocks, len(rows))
     unmap(X)
@@ -76,46 +62,76 @@ def unmap(X: Any) -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
+def _fit(
+    preprocess: Any, X: np.ndarray, rows: np.ndarray, y: np.ndarray
+) -> tuple[list[_Part], dict[str, np.ndarray]]:
+    """Fit part by part; returns the parts, and what target encoding makes of these rows."""
+    from sklearn.frozen import FrozenEstimator
+
+    fitted: list[_Part] = []
+    encoded: dict[str, np.ndarray] = {}
+    for name, transformer, columns in preprocess.transformers:
+        part = _columns(X, rows, columns)
+        part[:, np.isnan(part).all(axis=0)] = 0.0
+        if name == "high_cardinality":
+            # Target encoding is cross-fitted: these rows get other values than new ones will.
+            encoded[name] = transformer.fit_transform(part, y)
+        elif transformer != "passthrough":
+            transformer.fit(part)
+        if name == "numeric" and transformer != "passthrough":
+            transformer[-1].mean_[len(columns) :] = 0.0
+        fitted.append((name, transformer, columns))
+    # It learns the order and the widths of its parts, which are fitted by now.
+    frozen = [(n, t if t == "passthrough" else FrozenEstimator(t), c) for n, t, c in fitted]
+    preprocess.set_params(transformers=frozen)
+    preprocess.fit(X[rows[:100]])
+    preprocess.transformers = fitted
+    preprocess.transformers_ = [
+        (n, getattr(t, "estimator", t), c) for n, t, c in preprocess.transformers_
+    ]
+    return fitted, encoded
+
+
 def _columns(X: np.ndarray, rows: np.ndarray, columns: list[int]) -> np.ndarray:
     return np.asarray(X[np.ix_(rows, np.asarray(columns))])
 
 
 def _blocks(
-    fitted: list[tuple[str, Any, list[int]]],
-    encoded: dict[str, np.ndarray],
-    X: np.ndarray,
-    rows: np.ndarray,
-) -> Iterator[Any]:
-    """The transformed rows, chunk by chunk, as sparse matrices."""
-    from scipy import sparse
-
+    fitted: list[_Part], encoded: dict[str, np.ndarray], X: np.ndarray, rows: np.ndarray
+) -> Iterator[list[Any]]:
+    """The transformed rows, chunk by chunk: each part's, sparse or not."""
     for chunk in chunks(len(rows)):
-        parts = [
+        yield [
             encoded[name][chunk]
             if name in encoded
-            else transformer.transform(_columns(X, rows[chunk], columns))
+            else _transform(transformer, _columns(X, rows[chunk], columns))
             for name, transformer, columns in fitted
         ]
-        yield sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
 
 
-def _single(blocks: Iterator[Any], rows: int) -> np.ndarray:
+def _transform(transformer: Any, part: np.ndarray) -> Any:
+    return part if transformer == "passthrough" else transformer.transform(part)
+
+
+def _single(blocks: Iterator[list[Any]], rows: int) -> np.ndarray:
     found = None
     begin = 0
-    for block in blocks:
+    for parts in blocks:
+        block = np.hstack([part.toarray() if hasattr(part, "toarray") else part for part in parts])
         if found is None:
             found = np.empty((rows, block.shape[1]), np.float32)
-        found[begin : begin + block.shape[0]] = block.toarray()
-        begin += block.shape[0]
+        found[begin : begin + len(block)] = block
+        begin += len(block)
     assert found is not None
     return found
 
 
-def _stacked(blocks: Iterator[Any], rows: int) -> Any:
+def _stacked(blocks: Iterator[list[Any]], rows: int) -> Any:
     from scipy import sparse
 
     data, indices, lengths, width = [], [], [np.zeros(1, np.int64)], 0
-    for block in blocks:
+    for parts in blocks:
+        block = sparse.hstack([sparse.csr_matrix(part) for part in parts], format="csr")
         data.append(block.data)
         indices.append(block.indices.astype(np.int32, copy=False))
         lengths.append(np.diff(block.indptr))

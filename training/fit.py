@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from training.algorithms import Algorithm, Params
-from training.chunks import CHUNK, chunks, fit_transform, unmap
+from training.binning import snap
+from training.chunks import CHUNK, chunks, fit_transform
 from training.problem import Problem, take
 
 EARLY_STOPPING_SHARE = 0.1
@@ -80,6 +81,9 @@ def fit(
                 pipeline[-1].fit(X, y[rows], **extra)
             else:
                 pipeline.fit(_filled(take(problem.X, rows)), y[rows], **steps)
+            if algorithm.boost is None and hasattr(pipeline[-1], "n_jobs"):
+                # Threads are for the fit: to predict a row, a pool of them takes longer than one.
+                pipeline[-1].set_params(n_jobs=None)
             return Fitted(pipeline, present)
         iterations = _fit_early(algorithm, problem, params, pipeline, rows, y)
     return Fitted(pipeline, present, iterations)
@@ -117,10 +121,9 @@ def _made_of_large(
     large: str, pipeline: Any, X: np.ndarray, rows: np.ndarray, y: np.ndarray
 ) -> Any:
     """What the model step is fitted on, with nothing else of a table's size left in memory."""
-    if large != "unscaled":
-        return fit_transform(pipeline[0], X, rows, y, large == "sparse")
-    made = pipeline[:-1].fit_transform(_filled(take(X, rows)), y).astype(np.float32)
-    unmap(X)
+    made = fit_transform(pipeline[0], X, rows, y, large == "sparse")
+    if large == "unscaled":
+        snap(made)
     return made
 
 

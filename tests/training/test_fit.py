@@ -228,3 +228,10 @@ def test_boosting_survives_a_target_far_from_zero(candidate: str) -> None:
     for fitted in (early, whole):
         error = np.abs(predict(fitted, problem.X, 0) - problem.y).mean()
         assert error < np.abs(signal).mean() / 2
+
+
+def test_a_forest_is_grown_by_threads_and_asked_by_one() -> None:
+    problem = problem_of("numeric", "binary")
+    algorithm = find("random_forest")
+    fitted = fit(algorithm, problem, algorithm.defaults(problem)[0], threads=2)
+    assert fitted.pipeline[-1].n_jobs is None

@@ -41,7 +41,8 @@ class Algorithm:
         Classes with fewer rows are left out of a fit (calibration needs some of each).
     large : {'', 'sparse', 'single', 'unscaled'}
         What the model step takes of a large table: `preprocess.scaled`'s output as a sparse matrix,
-        the same in single precision, or `preprocess.ordinal`'s in single precision.
+        the same in single precision, or `preprocess.ordinal`'s in single precision and on few
+        values (see `binning`).
     not_applicable : mapping of task to reason
         Tasks on which the algorithm has no meaning.
     """

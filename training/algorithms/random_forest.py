@@ -51,7 +51,7 @@ def _space(problem: Problem) -> Space:
 def _defaults(problem: Problem) -> list[Params]:
     root = len(problem.features) ** -0.5
     share = max(0.1, root) if problem.classification else max(0.33, root)
-    leaf = 1 if problem.rows <= 20_000 else 2 if problem.rows <= 100_000 else 5
+    leaf = 1 if problem.rows <= 20_000 else 2 if problem.rows <= 100_000 else 10
     return [
         {
             "n_estimators": count,
