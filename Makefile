@@ -68,12 +68,13 @@ image: ## build the training image, if its inputs have changed
 
 lock: ## write the locks anew from pyproject.toml (UPGRADE=--upgrade takes the newest versions)
 	@containers/setup environment
-	@for output in requirements.lock requirements-dev.lock; do \
-	  options=; if [ $$output = requirements-dev.lock ]; then options="--extra dev -c requirements.lock"; fi; \
+	@write() { \
 	  UV_CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/uv pip compile --quiet --python-version 3.11 \
-	    --python-platform linux --generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE) \
-	    pyproject.toml $$options -o $$output; \
-	done
+	    --python-platform linux --generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE) "$$@"; \
+	}; \
+	write pyproject.toml -o requirements.lock; \
+	write pyproject.toml --extra dev --extra serving --group server -c requirements.lock -o requirements-dev.lock; \
+	write --group server -c requirements-dev.lock -o requirements-server.lock
 
 clean: ## remove .venv, our images and caches; never runs, models or data
 	@containers/setup clean

@@ -21,7 +21,13 @@ MLPROJECT: dict[str, Any] = yaml.safe_load((ROOT / "MLproject").read_text())
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 DEVELOPMENT: list[str] = PROJECT["project"]["optional-dependencies"]["dev"]
-LOCKS = {"requirements.lock": RUNTIME, "requirements-dev.lock": RUNTIME + DEVELOPMENT}
+COMPILE: list[str] = PROJECT["project"]["optional-dependencies"]["serving"]
+SERVER: list[str] = PROJECT["dependency-groups"]["server"]
+LOCKS = {
+    "requirements.lock": RUNTIME,
+    "requirements-server.lock": SERVER,
+    "requirements-dev.lock": RUNTIME + DEVELOPMENT + COMPILE + SERVER,
+}
 PACKAGES = [name for name in ("training", "registry", "serving") if (ROOT / name).is_dir()]
 #: Of `sixfold train`, but not of `mlflow run`: how to start containers, and how to print.
 ONLY_ON_THE_COMMAND_LINE = {"isolate", "cpus", "memory", "as_json", "quiet"}
@@ -83,19 +89,24 @@ def test_lock_has_hashes_and_no_address(lock: str) -> None:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry.splitlines()[0]
 
 
-def test_both_locks_agree() -> None:
-    development = pins("requirements-dev.lock")
-    assert pins("requirements.lock").items() <= development.items()
+@pytest.mark.parametrize("lock", LOCKS)
+def test_locks_agree(lock: str) -> None:
+    assert pins(lock).items() <= pins("requirements-dev.lock").items()
 
 
 def test_what_is_imported_is_declared() -> None:
-    declared = {canonicalize_name(Requirement(text).name) for text in RUNTIME}
+    runtime = {canonicalize_name(Requirement(text).name) for text in RUNTIME}
+    server = {canonicalize_name(Requirement(text).name) for text in SERVER}
+    compiler = {canonicalize_name(Requirement(text).name) for text in COMPILE}
     distributions = packages_distributions()
     own = {"sixfold", *PACKAGES}
     for file in [
         ROOT / "sixfold.py",
         *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")),
     ]:
+        declared = runtime | compiler if "serving" in file.parts else runtime
+        if "server" in file.parts:
+            declared = server
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
@@ -115,7 +126,7 @@ def test_what_is_imported_is_declared() -> None:
 
 def test_every_dependency_says_why() -> None:
     text = (ROOT / "pyproject.toml").read_text()
-    for name in (Requirement(entry).name for entry in RUNTIME + DEVELOPMENT):
+    for name in (Requirement(entry).name for entry in RUNTIME + DEVELOPMENT + COMPILE + SERVER):
         assert re.search(rf'^    "{re.escape(name)}[^"]*",\s+# \S+', text, re.MULTILINE), name
 
 

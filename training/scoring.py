@@ -24,7 +24,19 @@ PREDICT_METHODS = ("predict", "predict_proba")
 
 
 @dataclass(frozen=True)
-class _Member:
+class Member:
+    """One pipeline of a model.
+
+    Attributes
+    ----------
+    pipeline : Pipeline
+        Fitted; takes `features.conform`'s rows.
+    weight : float
+        Its share of the prediction.
+    present : ndarray of int, or None
+        The class codes it knows.
+    """
+
     pipeline: Any
     weight: float
     present: np.ndarray | None
@@ -41,8 +53,8 @@ class Model:
 
     def __init__(self, folder: Path) -> None:
         self.schema = Schema.read(folder / "schema.json")
-        self._members = [
-            _Member(
+        self.members = [
+            Member(
                 load_pipeline(folder / member["file"], member["candidate"]),
                 member["weight"],
                 None if member["present"] is None else np.asarray(member["present"]),
@@ -53,7 +65,7 @@ class Model:
     @property
     def pipelines(self) -> list[Any]:
         """The members' fitted scikit-learn pipelines; they take `features.conform`'s rows."""
-        return [member.pipeline for member in self._members]
+        return [member.pipeline for member in self.members]
 
     def get_raw_model(self) -> "Model":
         """This object, for `mlflow.pyfunc`'s `get_raw_model()`."""
@@ -61,11 +73,14 @@ class Model:
 
     def predict_raw(self, frame: "pd.DataFrame") -> np.ndarray:
         """Numbers (n,), or probabilities (n, k) in the order of `schema.target.classes`."""
-        X = conform(frame, self.schema)
+        return self.predict_rows(conform(frame, self.schema))
+
+    def predict_rows(self, X: Any) -> np.ndarray:
+        """The same of rows that `features.conform` has made."""
         classes = len(self.schema.target.classes or ())
         parts = [
             member.weight * member_prediction(member.pipeline, member.present, X, classes)
-            for member in self._members
+            for member in self.members
         ]
         return np.asarray(sum(parts))
 

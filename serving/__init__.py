@@ -1,0 +1,1 @@
+"""From a registered version to an image that answers predictions. Read `build.py` first."""

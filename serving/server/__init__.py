@@ -1,0 +1,1 @@
+"""What runs inside a serving image: no MLflow, no pandas, of training the schema's reader only."""
