@@ -201,13 +201,15 @@ def _refusals() -> tuple[type[Exception], ...]:
     """What ONNX Runtime raises where it has no such operator, or no such type of one."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    return (state.Fail, state.InvalidArgument, state.InvalidGraph, state.NotImplemented)
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "NotImplemented", "RuntimeException")
+    return tuple(getattr(state, name) for name in names)
 
 
 def _run(file: Path, rows: np.ndarray) -> np.ndarray:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what it refuses is told by the exception
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(file), options, ["CPUExecutionProvider"])
     return np.asarray(session.run(None, {Graph.INPUT: rows})[0], np.float64)

@@ -101,7 +101,8 @@ def _ensemble(trees: list[Tree], targets: int, graph: Graph, matrix: str) -> str
             false_leaf=leaf[tree.false[inner]],
         )
         for node in inner[tree.mode[inner] == MEMBER].tolist():
-            members += [*tree.members[node], np.nan]
+            # A set of none, which only missing values match, is not allowed: no code is -1.
+            members += [*(tree.members[node] or [-1.0]), np.nan]
         leaf_value.append(tree.value[leaf])
         leaf_target.append(np.full(int(leaf.sum()), tree.target))
         begun += len(inner)

@@ -111,6 +111,13 @@ def test_many_trees_and_categories(candidate: str, tmp_path: Path) -> None:
     assert compiled.path == "onnx", compiled.why
 
 
+def test_a_split_that_only_missing_categories_match(tmp_path: Path) -> None:
+    frame = frame_of("categorical", "binary", 600)
+    frame["y"] = np.where(frame["c"].isna() ^ (frame["a"] > 1), "yes", "no")
+    compiled = compiled_in(tmp_path, frame, "gradient_boosting:sklearn", params={"iterations": 60})
+    assert compiled.path == "onnx", compiled.why
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_machines_of_nystroem_features_and_of_samples(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
