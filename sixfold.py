@@ -19,6 +19,8 @@ COMMANDS = {
     "compare": "registry.versus:compare",
     "audit": "registry.cli:audit",
     "watch": "registry.watch:watch",
+    "build": "serving.cli:build",
+    "serve": "serving.cli:serve",
 }
 
 

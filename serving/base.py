@@ -1,0 +1,168 @@
+"""The image that all serving images start from: made again only when what it is made of changes."""
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from serving import engine as engines
+from serving.labels import BASE, LICENCES, licences
+from training.errors import UserError
+
+NAME = "sixfold-serving"
+#: What it starts from itself.
+PYTHON = "python:3.11-slim"
+#: Sixfold's own code in it: the server, and the reader of the schema.
+_CODE = (
+    "serving/__init__.py",
+    "serving/server",
+    "training/__init__.py",
+    "training/missing.py",
+    "training/schema.py",
+)
+_DOCKERFILE = "containers/serving.Dockerfile"
+_INVENTORY = "/opt/sixfold/code/packages.json"
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_PROJECT = Path(__file__).parent.parent
+
+
+def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], None]) -> Any:
+    """The base image, built if it is not there.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    platform : str
+        E.g. `linux/amd64`.
+    slim : bool
+        Without what MLflow's own build asks for.
+    say : callable
+        Told what takes long.
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    UserError
+        There is no `python:3.11-slim`.
+    SixfoldError
+        The build has failed.
+    """
+    from docker.errors import ImageNotFound
+    from mlflow.version import VERSION
+
+    files, target = context(), "slim" if slim else "mlflow"
+    python = _python(engine, platform)
+    tag = f"{NAME}:{fingerprint(files, [target, platform, python, VERSION])}"
+    try:
+        return engine.images.get(tag)
+    except ImageNotFound:
+        pass
+    say(f"building {tag}, which all serving images start from ...")
+    began = time.monotonic()
+    network = _network()
+    certificates = Path(network.pop("CA_BUNDLE"))
+    if certificates.is_file():
+        files["host-ca.crt"] = certificates.read_bytes()
+    draft = f"{tag}-draft"
+    proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+    dockerfile = (_PROJECT / _DOCKERFILE).read_text()
+    engines.build(
+        engine,
+        dockerfile,
+        files,
+        tag=draft,
+        target=target,
+        platform=platform,
+        # The host's: proxies and name servers that work here work in the build.
+        network_mode="host",
+        buildargs={"BASE": PYTHON, "MLFLOW_VERSION": VERSION, **network, **proxies},
+    )
+    packages = json.loads(read_file(engine, draft, _INVENTORY))
+    labels = {LICENCES: licences(packages), BASE: tag.partition(":")[2]}
+    built = engines.build(engine, f"FROM {draft}\n", {}, tag=tag, labels=labels, platform=platform)
+    engines.remove(engine, draft, layers=False)
+    say(f"{tag} is built in {time.monotonic() - began:.0f} s")
+    return built
+
+
+def context() -> dict[str, bytes]:
+    """The files that the base is made of, by their path in the build."""
+    files = {}
+    for name in _CODE:
+        path = _PROJECT / name
+        found = [path] if path.is_file() else sorted(path.rglob("*"))
+        for file in found:
+            if file.is_file() and "__pycache__" not in file.parts:
+                files[f"code/{file.relative_to(_PROJECT)}"] = file.read_bytes()
+    for name in ("requirements-server.lock", "containers/inventory.py"):
+        files[name] = (_PROJECT / name).read_bytes()
+    stand_in = _PROJECT / "containers" / "mlflow_container.py"
+    files["mlflow/mlflow/models/container.py"] = stand_in.read_bytes()
+    return files
+
+
+def fingerprint(files: dict[str, bytes], others: list[str]) -> str:
+    """Twelve letters and digits that change with any of the files, the Dockerfile and the rest."""
+    whole = hashlib.sha256((_PROJECT / _DOCKERFILE).read_bytes())
+    for name in sorted(files):
+        whole.update(f"\0{name}\0".encode() + hashlib.sha256(files[name]).digest())
+    whole.update("\0".join(others).encode())
+    return whole.hexdigest()[:12]
+
+
+def read_file(engine: Any, image: str, path: str) -> bytes:
+    """A file out of an image, without starting it."""
+    container = engine.api.create_container(image, ["-"])["Id"]
+    try:
+        chunks, _ = engine.api.get_archive(container, path)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
+            member = archive.extractfile(archive.getmembers()[0])
+            assert member, path
+            return member.read()
+    finally:
+        engine.api.remove_container(container, force=True)
+
+
+def _python(engine: Any, platform: str) -> str:
+    """The id of the Python image, pulled if it is not there."""
+    from docker.errors import APIError, ImageNotFound
+
+    try:
+        found = engine.images.get(PYTHON)
+        if f"{found.attrs['Os']}/{found.attrs['Architecture']}" == "/".join(
+            platform.split("/")[:2]
+        ):
+            return str(found.id)
+    except ImageNotFound:
+        pass
+    try:
+        return str(engine.images.pull(PYTHON, platform=platform).id)
+    except APIError:
+        raise UserError(
+            f"expected the image {PYTHON} for {platform}, got none here and no registry that has "
+            "it; load it (docker load -i FILE), or for this machine's own platform: "
+            "`containers/setup base`"
+        ) from None
+
+
+def _network() -> dict[str, str]:
+    """The package index and CA bundle of this machine, as `containers/setup` finds them."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    printed = subprocess.run(
+        [_PROJECT / "containers" / "setup", "network"],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    return dict(line.split("=", 1) for line in printed.splitlines())

@@ -1,0 +1,99 @@
+"""An image is tried in a container before it gets its name: what has failed is not kept."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.version import Version
+from serving.image import BUNDLE
+from training.errors import SixfoldError
+
+#: How a server is kept from everything that it does not need.
+SEALED: dict[str, Any] = {
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "tmpfs": {"/tmp": "size=64m,mode=1777"},  # noqa: S108  in the container
+    "pids_limit": 256,
+}
+_MEMORY = "1g"
+_PATIENCE = 20.0
+_TRIED = Path(__file__).with_name("requests_tried.py")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was tried, and has passed.
+
+    Attributes
+    ----------
+    checks : list of str
+    ready_seconds : float
+        From the container's start until the server was ready.
+    """
+
+    checks: list[str]
+    ready_seconds: float
+
+
+def check_image(engine: Any, image: Any, version: Version) -> Checked:
+    """Start an image without network, rights or a file system to write to, and try it.
+
+    The recorded sample must give the recorded predictions (relative 1e-5, absolute 1e-6), in every
+    format of a request.
+
+    Raises
+    ------
+    SixfoldError
+        Something has failed; which check, and what was found.
+    """
+    script = _TRIED.read_text()
+    words = [BUNDLE, version.model, version.version, f"{_PATIENCE:g}"]
+    with _sealed(engine, image) as container:
+        printed = _run_in(container, ["python", "-c", script, *words])
+        try:
+            found = json.loads(printed)
+        except ValueError:
+            raise SixfoldError(_refusal("ready", _last_line(container) or printed[-300:])) from None
+        if failed := [(name, said) for name, said in found["checks"] if said]:
+            name, said = failed[0]
+            if name == "ready" and (last := _last_line(container)):
+                said = f"{said}; the server's last words: {last}"
+            raise SixfoldError(_refusal(name, said))
+    return Checked([name for name, _ in found["checks"]], found["ready_seconds"])
+
+
+@contextmanager
+def _sealed(engine: Any, image: Any) -> Iterator[Any]:
+    container = engine.containers.run(
+        image.id, detach=True, network_mode="none", mem_limit=_MEMORY, **SEALED
+    )
+    try:
+        yield container
+    finally:
+        container.remove(force=True)
+
+
+def _run_in(container: Any, command: list[str]) -> str:
+    """What a command prints in a container; '' in one that has ended."""
+    from docker.errors import APIError
+
+    try:
+        _, (out, err) = container.exec_run(command, demux=True)
+    except APIError as error:
+        if error.status_code != 409:
+            raise
+        return ""
+    return ((out or b"") if out else (err or b"")).decode(errors="replace")
+
+
+def _last_line(container: Any) -> str:
+    lines = container.logs(tail=20).decode(errors="replace").split("\n")
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+
+
+def _refusal(check: str, said: str) -> str:
+    return f"the image has failed the check '{check}' and is not kept: {said}"

@@ -1,0 +1,100 @@
+"""`sixfold build` and `serve`."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from training.console import one_line, quieten
+from training.errors import SixfoldError
+
+_version = click.option("--version", default="", help="Default: the one in Production.")
+_MEGABYTE = 1_000_000
+
+
+@click.command()
+@click.argument("model")
+@_version
+@click.option("--tag", default="", metavar="NAME[:TAG]", help="Default: MODEL:VERSION.")
+@click.option("--push", is_flag=True, help="Push it to the registry that --tag names.")
+@click.option("--platform", default="linux/amd64", show_default=True, help="Other ones: --slim.")
+@click.option("--slim", is_flag=True, help="Leave out what MLflow's own build adds.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@one_line
+def build(model: str, as_json: bool, **asked: Any) -> None:
+    """Build an image that answers predictions of a version of MODEL.
+
+    The model is compiled, MLflow's own build puts it on Sixfold's serving base image, and the
+    image gets its name when it has given the predictions of training in a container without
+    network, rights, or a file system to write to. Exit code 1: it has not.
+
+    \b
+    sixfold build churn
+    sixfold build churn --version 7 --tag registry.example/churn:7 --push --slim
+    """
+    quieten()
+    from registry.store import connect, reported
+    from serving.build import Wanted
+    from serving.build import build as run_build
+
+    client = connect()
+    with reported("building"):
+        built = run_build(client, Wanted(model, **asked), _say)
+    if as_json:
+        click.echo(json.dumps(asdict(built), indent=1))
+        return
+    click.echo(
+        f"{built.tag} is built{' and pushed' if built.pushed else ''}: "
+        f"{built.bytes / _MEGABYTE:.0f} MB, of which {built.own_bytes / _MEGABYTE:.1f} MB its own; "
+        f"ready in {built.ready_seconds:.2f} s; {len(built.checks)} checks passed; "
+        f"next: sixfold serve {model}"
+    )
+
+
+@click.command()
+@click.argument("model")
+@_version
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0: a free one."
+)
+@click.option("--workers", default=0, type=click.IntRange(0, 64), help="Default: one a CPU.")
+@click.option("--memory", default="1g", show_default=True, help="The most that it may use.")
+@click.option("--detach", is_flag=True, help="Leave it running.")
+@one_line
+def serve(model: str, version: str, port: int, workers: int, memory: str, detach: bool) -> None:
+    """Answer predictions of MODEL on this machine, from a container.
+
+    The image is built if there is none. The container can be reached from this machine only;
+    Ctrl-C stops and removes it.
+
+    \b
+    sixfold serve churn --port 8080
+    """
+    quieten()
+    from registry.store import connect, reported
+    from serving.serve import start, stop
+
+    client = connect()
+    with reported("serving"):
+        served = start(client, model, version, port, workers, memory, _say)
+    name = served.container.name
+    click.echo(f"{served.tag} answers at {served.url} (container {name})")
+    click.echo(served.curl)
+    if detach:
+        click.echo(f"stop it: docker rm -f {name}", err=True)
+        return
+    try:
+        for line in served.container.logs(stream=True, follow=True):
+            click.echo(line.decode(errors="replace"), err=True, nl=False)
+    except KeyboardInterrupt:
+        _say("stopping")
+    finally:
+        code = stop(served)
+    if code:
+        raise SixfoldError(f"the server has ended with {code}; its last words are above")
+    _say("ended")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

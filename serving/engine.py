@@ -1,0 +1,213 @@
+"""The Docker engine: finding it, building in it, and leaving nothing of a failed build behind."""
+
+import io
+import os
+import re
+import shutil
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from training.errors import SixfoldError, UserError
+
+#: Of the stages of our builds; the images that come of them do not have it.
+STAGE = "sixfold.serving.stage"
+_PATIENCE = 600.0
+_SHOWN_LINES = 3
+_TIMES = 0  # of the files in a build's context: the same files make the same layer
+_IMAGE = re.compile(r"^ ---> ([0-9a-f]{12})$", re.MULTILINE)
+_CONTAINER = re.compile(r"^ ---> Running in ([0-9a-f]{12})$", re.MULTILINE)
+
+
+def connect() -> Any:
+    """The engine's client.
+
+    Raises
+    ------
+    UserError
+        No engine answers, or there is no `docker` command, which MLflow builds with.
+    """
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        engine = docker.from_env(timeout=_PATIENCE)
+        engine.ping()
+    except DockerException:
+        raise UserError(
+            "expected a Docker engine, got none that answers; start it (`containers/setup engine` "
+            "does where it can), or set DOCKER_HOST"
+        ) from None
+    if not shutil.which("docker"):
+        raise UserError(
+            "expected the command `docker`, which MLflow builds with, got none in PATH; install it "
+            "(Debian, Ubuntu: sudo apt-get install docker.io)"
+        )
+    return engine
+
+
+def build(
+    engine: Any,
+    dockerfile: str,
+    files: Mapping[str, bytes],
+    *,
+    tag: str,
+    times: float = _TIMES,
+    **options: Any,
+) -> Any:
+    """Build an image from files in memory.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    dockerfile : str
+        Its text.
+    files : mapping of path to bytes
+        The context: files that anybody may read.
+    tag : str
+    times : float
+        Of the files, in seconds since the epoch.
+    **options
+        Of the engine's own `build`: `target`, `platform`, `buildargs`, `labels`, …
+
+    Returns
+    -------
+    Image
+
+    Raises
+    ------
+    SixfoldError
+        The build has failed; the message has its last lines.
+    """
+    from docker.errors import APIError
+
+    log = ""
+    try:
+        for event in engine.api.build(
+            fileobj=_context({**files, "Dockerfile": dockerfile.encode()}, times),
+            custom_context=True,
+            tag=tag,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            **options,
+        ):
+            log += event.get("stream", "")
+            if "error" in event:
+                raise SixfoldError(_failure(tag, f"{log}\n{event['error']}"))
+        return engine.images.get(tag)
+    except APIError as error:
+        raise SixfoldError(_failure(tag, error.explanation or str(error))) from None
+    finally:
+        _remove_left(engine, log)
+        if "target" in options:
+            _remove_stages(engine, log)
+
+
+@contextmanager
+def told(engine: Any, doing: str) -> Iterator[None]:
+    """Keep what a command of somebody else's prints, to show it only where the command fails.
+
+    Raises
+    ------
+    SixfoldError
+        It has; the message has its last lines. What it left in the engine is removed.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
+        try:
+            with _into(log.fileno()):
+                yield
+        except RuntimeError as error:
+            log.seek(0)
+            text = log.read()
+            _remove_left(engine, text)
+            raise SixfoldError(_failure(doing, text or str(error))) from None
+
+
+def remove(engine: Any, name: str, *, layers: bool = True) -> None:
+    """Remove an image or a name of one, if it is there.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    name : str
+    layers : bool, default True
+        Also the layers that no other image has.
+    """
+    from docker.errors import APIError
+
+    try:
+        engine.images.remove(name, force=True, noprune=not layers)
+    except APIError as error:
+        if error.status_code not in (404, 409):  # not there; or somebody's container runs from it
+            raise
+
+
+def _remove_left(engine: Any, log: str) -> None:
+    """Remove what a classic build has left: its containers, and images without a name."""
+    from docker.errors import APIError
+
+    for short in _CONTAINER.findall(log):
+        try:
+            engine.api.remove_container(short, force=True)
+        except APIError as error:
+            if error.status_code != 404:
+                raise
+    made = set(_IMAGE.findall(log))
+    for image in engine.images.list(filters={"dangling": True}):
+        if _short(image) in made and STAGE not in image.labels:
+            remove(engine, image.id)
+
+
+def _remove_stages(engine: Any, log: str) -> None:
+    """Remove stages of earlier builds; those of this one make the next one quick."""
+    made = set(_IMAGE.findall(log))
+    for image in engine.images.list(filters={"dangling": True, "label": STAGE}):
+        if _short(image) not in made:
+            remove(engine, image.id)
+
+
+def _short(image: Any) -> str:
+    return str(image.id).split(":")[-1][:12]
+
+
+def _context(files: Mapping[str, bytes], times: float) -> io.BytesIO:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        folders = {str(parent) for name in files for parent in Path(name).parents} - {"."}
+        for name in sorted({*files, *folders}):
+            item = tarfile.TarInfo(name)
+            item.mtime, item.mode = int(times), 0o644
+            if name in folders:
+                item.type, item.mode = tarfile.DIRTYPE, 0o755
+            item.size = len(files.get(name, b""))
+            archive.addfile(item, io.BytesIO(files.get(name, b"")))
+    packed.seek(0)
+    return packed
+
+
+@contextmanager
+def _into(target: int) -> Iterator[None]:
+    """Send what this process and those that it starts print into a file."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
+    try:
+        for descriptor, _ in kept:
+            os.dup2(target, descriptor)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, copy in kept:
+            os.dup2(copy, descriptor)
+            os.close(copy)
+
+
+def _failure(what: str, log: str) -> str:
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return f"could not build {what}: {' | '.join(lines[-_SHOWN_LINES:])[:600]}"

@@ -1,0 +1,106 @@
+"""A bundle becomes an image: through MLflow's own build, or by a Dockerfile of ours."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from serving import engine as engines
+
+#: Where a bundle is in an image, and in the model's folder that MLflow puts there.
+BUNDLE = "/opt/ml/model/sixfold"
+_FOLDER = "sixfold"
+
+
+def with_mlflow(
+    engine: Any,
+    base: Any,
+    model: Path,
+    bundle: Path,
+    labels: dict[str, str],
+    tag: str,
+    created: float,
+    folder: Path,
+) -> Any:
+    """An image that MLflow's `build_docker` has built on our base.
+
+    MLflow's build sets no labels, and starts Python once more before the server: a last image of
+    no bytes on top says what the image is and starts the server itself.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    base : Image
+    model : Path
+        The downloaded model. Its description goes into the image, not what the bundle replaces.
+    bundle : Path
+    labels : dict
+    tag : str
+    created : float
+        When the version was made: the files' time, so that the same version makes the same layer.
+    folder : Path
+        For what MLflow is handed.
+
+    Returns
+    -------
+    Image
+    """
+    import mlflow.models
+
+    handed = folder / "handed"
+    shutil.copytree(bundle, handed / _FOLDER)
+    shutil.copyfile(model / "MLmodel", handed / "MLmodel")
+    for path in (handed, *handed.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (created, created))
+    below = f"{tag}-mlflow"
+    with _readable_by_all(), engines.told(engine, tag):
+        mlflow.models.build_docker(
+            model_uri=str(handed), name=below, env_manager="local", base_image=base.tags[0]
+        )
+    start = base.attrs["Config"]
+    dockerfile = f"FROM {below}\n" + _instruction("ENTRYPOINT", start["Entrypoint"])
+    dockerfile += _instruction("CMD", start["Cmd"])
+    try:
+        return engines.build(engine, dockerfile, {}, tag=tag, labels=labels)
+    finally:
+        engines.remove(engine, below, layers=False)
+
+
+def without_mlflow(
+    engine: Any,
+    base: Any,
+    bundle: Path,
+    labels: dict[str, str],
+    tag: str,
+    created: float,
+    platform: str,
+) -> Any:
+    """An image of the base and a layer with the bundle. Parameters are those of `with_mlflow`."""
+    files = {
+        f"{_FOLDER}/{path.relative_to(bundle)}": path.read_bytes()
+        for path in bundle.rglob("*")
+        if path.is_file()
+    }
+    dockerfile = f"FROM {base.tags[0]}\nCOPY {_FOLDER} {BUNDLE}\n"
+    return engines.build(
+        engine, dockerfile, files, tag=tag, times=created, labels=labels, platform=platform
+    )
+
+
+def _instruction(name: str, words: list[str]) -> str:
+    import json
+
+    return f"{name} {json.dumps(words)}\n"
+
+
+@contextmanager
+def _readable_by_all() -> Iterator[None]:
+    """MLflow copies the model; the image's user is none that this machine's umask knows of."""
+    kept = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(kept)

@@ -1,0 +1,85 @@
+"""What a serving image is called, and what its labels say of it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from registry.version import Facts
+
+MODEL, VERSION, RUN = "sixfold.model", "sixfold.version", "sixfold.run"
+TABLE, PATH = "sixfold.table", "sixfold.path"
+#: Fingerprint of the base image; a base and all images that start from it have it.
+BASE = "sixfold.base"
+_OCI = "org.opencontainers.image"
+LICENCES = f"{_OCI}.licenses"
+#: Of Sixfold's own code in the image, and of Python.
+_OWN_LICENCES = ("Apache-2.0", "PSF-2.0")
+
+_HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?/)?"
+_PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"{_HOST}{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?")
+_LONGEST = 255
+
+
+def image_name(model: str, version: str, tag: str = "") -> str:
+    """The name of a version's image: NAME:VERSION, or as the user wants it.
+
+    Parameters
+    ----------
+    model, version : str
+    tag : str
+        What the user wants; without a part after `:`, the version is added.
+
+    Raises
+    ------
+    UserError
+        It is no name that an image may have.
+    """
+    name = tag or f"{model}:{version}"
+    if tag and ":" not in tag.rpartition("/")[2]:
+        name = f"{tag}:{version}"
+    if _NAME.fullmatch(name) and len(name) <= _LONGEST:
+        return name
+    plain = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-") or "model"
+    raise UserError(
+        f"expected an image's name (small letters, digits and . _ - /, then :TAG), got {name!r}; "
+        f"give one: --tag {plain}:{version}"
+    )
+
+
+def image_labels(facts: "Facts", path: str) -> dict[str, str]:
+    """Labels of a version's image, beside those that it has of its base.
+
+    Parameters
+    ----------
+    facts : Facts
+    path : str
+        The form that the model was compiled to.
+    """
+    version = facts.version
+    return {
+        f"{_OCI}.title": version.model,
+        f"{_OCI}.version": version.version,
+        f"{_OCI}.created": datetime.fromtimestamp(version.created, UTC).isoformat("T", "seconds"),
+        f"{_OCI}.revision": facts.commit,
+        f"{_OCI}.description": f"Predictions of {version.name}, {facts.candidate}",
+        **identity(facts),
+        TABLE: facts.schema.fingerprint,
+        PATH: path,
+    }
+
+
+def identity(facts: "Facts") -> dict[str, str]:
+    """The labels that no two versions have alike, in whatever registry."""
+    return {MODEL: facts.version.model, VERSION: facts.version.version, RUN: facts.run_id}
+
+
+def licences(packages: Sequence[Mapping[str, Any]]) -> str:
+    """One SPDX expression of what is in a serving image, the system's packages left aside."""
+    parts = {*_OWN_LICENCES, *(package["licence"] for package in packages)}
+    whole = {f"({part})" if " OR " in part and " AND " not in part else part for part in parts}
+    return " AND ".join(sorted(whole))

@@ -1,0 +1,195 @@
+"""A version answers on this machine: its image is found or built, runs, and is ready."""
+
+import json
+import shlex
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from serving.base import base_image, read_file
+from serving.build import PLATFORM, Wanted, build, find
+from serving.check import SEALED
+from serving.image import BUNDLE
+from serving.labels import BASE, identity
+from training.errors import SixfoldError, UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from registry.version import Facts
+
+_HOST = "127.0.0.1"
+_INSIDE = "8080/tcp"
+_PATIENCE = 30.0
+_POLL = 0.02
+_STOP_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Served:
+    """A container that answers.
+
+    Attributes
+    ----------
+    container : Container
+    url : str
+    tag : str
+        Its image.
+    curl : str
+        A command that asks it for a prediction.
+    """
+
+    container: Any
+    url: str
+    tag: str
+    curl: str
+
+
+def start(
+    client: "MlflowClient",
+    model: str,
+    number: str,
+    port: int,
+    workers: int,
+    memory: str,
+    say: Callable[[str], None],
+) -> Served:
+    """Run a version's image, built if there is none, and wait until it is ready.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    model : str
+    number : str
+        '' for the version in Production.
+    port : int
+        Of this machine, reachable from it alone; 0 for a free one.
+    workers : int
+        0 for as many as there are CPUs for the container.
+    memory : str
+        The most that the container may use, e.g. `1g`.
+    say : callable
+
+    Raises
+    ------
+    UserError
+        The port is taken, or one of those of `build`.
+    SixfoldError
+        The container has ended, or is not ready in time.
+    """
+    from registry.store import read_facts
+    from serving.engine import connect
+
+    version = find(client, model, number)
+    engine = connect()
+    port = _free(port)
+    tag = built_image(engine, read_facts(client, version), say)
+    if tag:
+        say(f"{version.name}: re-using the image {tag}")
+    else:
+        tag = build(client, Wanted(model, version.version), say).tag
+    container = _run(engine, tag, port, workers, memory)
+    try:
+        url = f"http://{_HOST}:{port}"
+        _wait(container, url)
+        sample = json.loads(read_file(engine, tag, f"{BUNDLE}/sample.json"))
+        return Served(container, url, tag, curl(url, sample["rows"][0]))
+    except BaseException:
+        container.remove(force=True)
+        raise
+
+
+def built_image(engine: Any, facts: "Facts", say: Callable[[str], None]) -> str:
+    """The name of an image of a version that was built on the base of now; '' if there is none."""
+    base = base_image(engine, PLATFORM, slim=False, say=say)
+    wanted = {**identity(facts), BASE: base.labels[BASE]}
+    found = engine.images.list(filters={"label": [f"{k}={v}" for k, v in wanted.items()]})
+    names = sorted(name for image in found for name in image.tags)
+    return names[0] if names else ""
+
+
+def curl(url: str, row: dict[str, Any]) -> str:
+    """A command that asks for the prediction of a row."""
+    body = json.dumps({"dataframe_records": [row]}, ensure_ascii=False)
+    kind = shlex.quote("Content-Type: application/json")
+    return f"curl {url}/invocations -H {kind} -d {shlex.quote(body)}"
+
+
+def stop(served: Served) -> int:
+    """Let the server finish what it is at, and remove the container; what it has ended with."""
+    served.container.stop(timeout=_STOP_SECONDS)
+    code = int(served.container.wait()["StatusCode"])
+    served.container.remove(force=True)
+    return code
+
+
+def _free(port: int) -> int:
+    """The port, if nobody listens on it.
+
+    Raises
+    ------
+    UserError
+    """
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((_HOST, port))
+        except OSError as error:
+            raise UserError(
+                f"expected a free port, got {port}: {error.strerror}; choose another one: --port, "
+                "0 for any"
+            ) from None
+        return int(tried.getsockname()[1])
+
+
+def _run(engine: Any, tag: str, port: int, workers: int, memory: str) -> Any:
+    from docker.errors import APIError
+
+    try:
+        return engine.containers.run(
+            tag,
+            detach=True,
+            ports={_INSIDE: (_HOST, port)},
+            environment={"SIXFOLD_WORKERS": str(workers)} if workers else {},
+            mem_limit=memory,
+            labels={"sixfold.serve": tag},
+            **SEALED,
+        )
+    except APIError as error:
+        said = error.explanation or str(error)
+        _remove_created(engine, tag)
+        if "port is already allocated" in said or "address already in use" in said:
+            raise UserError(
+                f"expected a free port, got {port}, which is taken; choose another one: --port"
+            ) from None
+        raise UserError(f"expected a container of {tag}, got: {said}") from None
+
+
+def _remove_created(engine: Any, tag: str) -> None:
+    """The engine keeps a container that it could not start."""
+    filters = {"status": "created", "label": f"sixfold.serve={tag}"}
+    for container in engine.containers.list(all=True, filters=filters):
+        container.remove(force=True)
+
+
+def _wait(container: Any, url: str) -> None:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:  # noqa: S310
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        container.reload()
+        if container.status in ("exited", "dead"):
+            break
+        time.sleep(_POLL)
+    lines = container.logs(tail=5).decode(errors="replace").strip().splitlines()
+    raise SixfoldError(
+        f"the container has not become ready: {lines[-1][:300] if lines else 'it has said nothing'}"
+    )

@@ -1,0 +1,227 @@
+"""From a version in Production to an image that answers, by the command as a user calls it."""
+
+import json
+import os
+import secrets
+import shlex
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from registry.store import find_version
+from registry.version import local_model
+from serving import engine as engines
+from serving.check import check_image
+from serving.labels import RUN
+from tests.e2e.command import call, start
+from tests.registry.versions import Versions, versions_in
+from training.errors import SixfoldError
+from training.sample import FILE
+
+pytestmark = pytest.mark.docker
+
+_STOCK_MEGABYTES = 1_010  # what `mlflow models build-docker` makes of a scikit-learn model
+
+
+@dataclass(frozen=True)
+class Images:
+    """Two versions of `churn`, the first of which is in Production, and their images."""
+
+    versions: Versions
+    engine: Any
+    repository: str
+    first: dict[str, Any]
+    second: dict[str, Any]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return _environment(self.versions)
+
+    def layers(self, built: dict[str, Any]) -> list[str]:
+        layers: list[str] = self.engine.images.get(built["image"]).attrs["RootFS"]["Layers"]
+        return layers
+
+
+def _environment(versions: Versions) -> dict[str, str]:
+    return {"MLFLOW_TRACKING_URI": f"sqlite:///{versions.folder}/mlflow.db"}
+
+
+def sixfold_build(versions: Versions, *words: str) -> dict[str, Any]:
+    """`sixfold build churn --json`; what it has printed, steps aside."""
+    printed = call(
+        versions.folder, "sixfold", ["build", "churn", "--json", *words], _environment(versions)
+    )
+    built: dict[str, Any] = json.loads(printed[printed.index("{\n") :])
+    return built
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
+    folder = tmp_path_factory.mktemp("serving")
+    engine = engines.connect()
+    name = f"sixfold-test-{secrets.token_hex(4)}"
+    with versions_in(
+        folder, "binary", 150, algorithms="decision_tree,logistic_regression", search="none"
+    ) as versions:
+        client = mlflow.MlflowClient()
+        client.transition_model_version_stage("churn", "1", "Production")
+        try:
+            first = sixfold_build(versions, "--tag", f"{name}:1")
+            second = sixfold_build(versions, "--tag", f"{name}:2", "--version", "2")
+            yield Images(versions, engine, name, first, second)
+        finally:
+            for image in engine.images.list(name=name):
+                for tag in image.tags:
+                    engines.remove(engine, tag)
+
+
+def test_the_version_in_production_becomes_a_small_image(images: Images) -> None:
+    first = images.first
+    assert (first["version"], first["path"]) == ("1", "onnx")
+    image = images.engine.images.get(f"{images.repository}:1")
+    assert image.id == first["image"]
+    assert first["bytes"] / 1e6 < 0.45 * _STOCK_MEGABYTES
+    assert image.labels[RUN] == first["run_id"]
+    assert image.attrs["Config"]["User"] not in ("", "0", "root")
+    assert {"recorded predictions", "V2 infer", "CSV", "network"} <= set(first["checks"])
+
+
+def test_the_second_version_adds_a_layer_of_its_own_bytes(images: Images) -> None:
+    first, second = images.layers(images.first), images.layers(images.second)
+    shared = sum(a == b for a, b in zip(first, second, strict=True))
+    assert first[:shared] == second[:shared]
+    own = images.second["own_bytes"]
+    base = images.second["bytes"] - own
+    assert 0 < own < 2_000_000 < 50_000_000 < base
+
+
+def test_nothing_of_the_machine_stays_in_an_image(images: Images) -> None:
+    """Neither an index, a proxy nor a certificate, and no file that only training needs."""
+    image = images.engine.images.get(f"{images.repository}:1")
+    said = json.dumps([image.history(), image.attrs["Config"]])
+    for secret in ("PIP_INDEX_URL", "PROXY", "proxy", "PIP_TRUSTED_HOST", "host-ca"):
+        assert secret not in said
+    script = (
+        "from importlib.util import find_spec\n"
+        "from pathlib import Path\n"
+        "files = [file for top in ('/opt', '/build', '/root') for file in Path(top).rglob('*')]\n"
+        "assert not [file for file in files if file.suffix in ('.skops', '.crt', '.lock')]\n"
+        "names = ('mlflow.pyfunc', 'pandas', 'sklearn', 'training.fit', 'serving.build')\n"
+        "print([name for name in names if find_spec(name)])\n"
+    )
+    printed = images.engine.containers.run(
+        image.id, ["-c", script], entrypoint="python", remove=True, network_mode="none"
+    )
+    assert printed.decode().strip() == "[]"
+
+
+def test_a_slim_image_answers_too(images: Images) -> None:
+    built = sixfold_build(images.versions, "--slim", "--tag", f"{images.repository}:slim")
+    assert built["bytes"] / 1e6 <= 200
+    assert built["bytes"] < images.first["bytes"]
+    assert built["checks"] == images.first["checks"]
+
+
+@pytest.mark.parametrize(
+    ("instructions", "said"),
+    [
+        ("USER 0:0\n", "'user'"),
+        ("COPY sample.json /opt/ml/model/sixfold/sample.json\n", "'recorded predictions'"),
+        ('ENTRYPOINT ["python", "-c", "print(\'no model\'); exit(3)"]\n', "'ready'.*no model"),
+    ],
+)
+def test_an_image_that_is_not_as_it_must_be_fails_its_checks(
+    images: Images, tmp_path: Path, instructions: str, said: str
+) -> None:
+    version = find_version(mlflow.MlflowClient(), "churn", "1")
+    model = local_model(version, tmp_path)
+    sample = json.loads((model / "data" / "model" / FILE).read_text())
+    sample["predictions"][0] = sample["predictions"][0][::-1]
+    image = images.engine.images.get(f"{images.repository}:1")
+    tag = f"{images.repository}:spoilt"
+    spoilt = engines.build(
+        images.engine,
+        f"FROM {image.tags[0]}\n{instructions}",
+        {"sample.json": json.dumps(sample).encode()},
+        tag=tag,
+    )
+    try:
+        with pytest.raises(SixfoldError, match=f"failed the check {said}"):
+            check_image(images.engine, spoilt, version)
+    finally:
+        engines.remove(images.engine, tag)
+
+
+def test_a_push_that_is_refused_is_one_line(images: Images) -> None:
+    words = ["build", "churn", "--push", "--tag", f"127.0.0.1:1/{images.repository}"]
+    printed = call(images.versions.folder, "sixfold", words, images.environment, code=2)
+    try:
+        last = printed.strip().splitlines()[-1]
+        assert last.startswith("sixfold: expected a registry that takes 127.0.0.1:1/")
+        assert "Traceback" not in printed
+    finally:
+        engines.remove(images.engine, f"127.0.0.1:1/{images.repository}:1")
+
+
+def test_a_served_version_answers_what_was_recorded(images: Images, tmp_path: Path) -> None:
+    words = ["serve", "churn", "--port", "0", "--detach"]
+    printed = call(images.versions.folder, "sixfold", words, images.environment).splitlines()
+    answers = next(line for line in printed if " answers at " in line)
+    url = answers.split(" answers at ")[1].split()[0]
+    container = images.engine.containers.get(answers.rpartition(" ")[2].rstrip(")"))
+    try:
+        assert f"re-using the image {images.repository}:" in "\n".join(printed)
+        host = container.attrs["HostConfig"]
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert host["SecurityOpt"] == ["no-new-privileges"]
+        assert host["PortBindings"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
+
+        model = local_model(find_version(mlflow.MlflowClient(), "churn", "1"), tmp_path)
+        sample = json.loads((model / "data" / "model" / FILE).read_text())
+        body = {
+            "dataframe_records": sample["rows"],
+            "params": {"predict_method": "predict_proba"},
+        }
+        found = post(f"{url}/invocations", body)["predictions"]
+        for got, expected in zip(found, sample["predictions"], strict=True):
+            values = list(got.values()) if isinstance(got, dict) else got
+            assert values == pytest.approx(expected, rel=1e-5, abs=1e-6)
+
+        curl = next(line for line in printed if line.startswith("curl "))
+        done = subprocess.run([*shlex.split(curl), "-sf"], capture_output=True, check=True)
+        assert len(json.loads(done.stdout)["predictions"]) == 1
+    finally:
+        container.remove(force=True)
+
+
+def test_ctrl_c_stops_and_removes_what_is_served(images: Images) -> None:
+    words = ["serve", "churn", "--port", "0"]
+    process = start(images.versions.folder, "sixfold", words, images.environment)
+    assert process.stdout
+    name = ""
+    for line in process.stdout:
+        if " answers at " in line:
+            name = line.rstrip().rpartition(" ")[2].rstrip(")")
+        if line.startswith("curl "):
+            break
+    os.kill(process.pid, signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, printed
+    assert name
+    assert name not in [container.name for container in images.engine.containers.list(all=True)]
+
+
+def post(url: str, body: dict[str, Any]) -> Any:
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())

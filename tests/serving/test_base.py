@@ -1,0 +1,62 @@
+"""What the serving base image is made of."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+from serving.base import context, fingerprint
+
+
+def test_the_base_holds_the_server_and_the_reader_of_the_schema_only() -> None:
+    code = {Path(name) for name in context() if name.startswith("code/")}
+    assert Path("code/training/schema.py") in code
+    assert Path("code/serving/server/__init__.py") in code
+    assert not [path for path in code if "__pycache__" in path.parts]
+    others = {path for path in code if path.parts[1:3] != ("serving", "server")}
+    assert others == {
+        Path("code") / name
+        for name in (
+            "serving/__init__.py",
+            "training/__init__.py",
+            "training/missing.py",
+            "training/schema.py",
+        )
+    }
+
+
+def test_the_code_in_the_base_imports_nothing_that_is_not_there() -> None:
+    """Of this project only what is in the base; of packages only those of the server's lock."""
+    files = context()
+    lock = files["requirements-server.lock"].decode()
+    locked = {name.replace("-", "_") for name in re.findall(r"^([a-z0-9-]+)==", lock, re.M)}
+    for name, text in files.items():
+        if not (name.startswith("code/") and name.endswith(".py")):
+            continue
+        for module in _imported(ast.parse(text)):
+            top = module.partition(".")[0]
+            if top in ("training", "serving"):
+                path = "code/" + module.replace(".", "/")
+                assert f"{path}.py" in files or f"{path}/__init__.py" in files, (name, module)
+            else:
+                assert top in sys.stdlib_module_names or top in locked, (name, module)
+
+
+def test_the_fingerprint_changes_with_any_file() -> None:
+    files = context()
+    before = fingerprint(files, ["slim"])
+    assert before == fingerprint(dict(reversed(files.items())), ["slim"])
+    others = [fingerprint({**files, name: files[name] + b"\n"}, ["slim"]) for name in files]
+    others += [fingerprint(files, ["mlflow"]), before]
+    assert len(set(others)) == len(files) + 2
+
+
+def _imported(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level
+            found.add(str(node.module))
+    return found

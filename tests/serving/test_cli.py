@@ -1,0 +1,101 @@
+"""What `sixfold build` and `serve` say where something is missing."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import mlflow
+import pytest
+from click.testing import CliRunner, Result
+
+from serving.build import find
+from sixfold import main
+from training.errors import UserError
+
+
+def sixfold(*words: str) -> Result:
+    return CliRunner().invoke(main, words)
+
+
+def only_error(result: Result) -> str:
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    (line,) = [line for line in result.stderr.splitlines() if line.startswith("sixfold: ")]
+    return line
+
+
+def to_production(client: mlflow.MlflowClient, version: str) -> None:
+    client.transition_model_version_stage("churn", version, "Production")
+
+
+@pytest.mark.parametrize("command", ["build", "serve"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["chrun"], "did you mean 'churn'"),
+        (["churn"], "expected a version of churn in Production, got none there"),
+        (["churn", "--version", "9"], "the newest is 3"),
+        (["churn", "--version", "x"], "a version's number"),
+    ],
+)
+def test_a_version_that_is_not_there_is_one_line(
+    registry: mlflow.MlflowClient, command: str, words: list[str], said: str
+) -> None:
+    assert said in only_error(sixfold(command, *words))
+
+
+def test_the_version_in_production_is_built_unless_another_is_named(
+    registry: mlflow.MlflowClient,
+) -> None:
+    to_production(registry, "2")
+    assert find(registry, "churn", "").version == "2"
+    assert find(registry, "churn", "3").version == "3"
+    registry.transition_model_version_stage("churn", "2", "Archived")
+    with pytest.raises(UserError, match="sixfold promote churn"):
+        find(registry, "churn", "")
+
+
+@pytest.mark.parametrize("command", ["build", "serve"])
+def test_no_docker_is_one_line(
+    registry: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    to_production(registry, "1")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    assert "expected a Docker engine" in only_error(sixfold(command, "churn"))
+
+
+def test_an_image_that_cannot_be_called_so_is_one_line(registry: mlflow.MlflowClient) -> None:
+    to_production(registry, "1")
+    assert "--tag churn:1" in only_error(sixfold("build", "churn", "--tag", "Churn"))
+
+
+def test_another_platform_is_refused_where_mlflow_builds(registry: mlflow.MlflowClient) -> None:
+    to_production(registry, "1")
+    assert "add --slim" in only_error(sixfold("build", "churn", "--platform", "linux/arm64"))
+
+
+@pytest.mark.docker
+def test_a_port_that_is_taken_is_one_line(registry: mlflow.MlflowClient) -> None:
+    to_production(registry, "1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = only_error(sixfold("serve", "churn", "--port", port))
+    assert f"got {port}" in said
+    assert "--port" in said
+
+
+@pytest.mark.docker
+def test_no_docker_command_is_one_line(
+    registry: mlflow.MlflowClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The engine answers, but MLflow builds by the command."""
+    to_production(registry, "1")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    found = shutil.which("git")
+    assert found
+    (folder / "git").symlink_to(found)
+    monkeypatch.setenv("PATH", str(folder))
+    assert "the command `docker`" in only_error(sixfold("build", "churn"))
