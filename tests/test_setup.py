@@ -48,7 +48,7 @@ def bare_machine(tmp_path: Path) -> Path:
 def copy(tmp_path: Path) -> Path:
     """The project in a folder of its own, to be changed."""
     folder = tmp_path / "project"
-    for name in ("containers", "training", "registry"):
+    for name in ("containers", "training", "registry", "serving"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (
         "sixfold.py", "pyproject.toml", "requirements.lock", "requirements-dev.lock",
@@ -131,6 +131,25 @@ def test_the_image_depends_on_the_code_and_the_lock_only(copy: Path) -> None:
     changed = inputs()
     (copy / "requirements.lock").open("a").write("\n")
     assert len({before, changed, inputs()}) == 3
+
+
+def test_other_builds_are_told_how_this_machine_reaches_packages(tmp_path: Path) -> None:
+    certificates = tmp_path / "ca.crt"
+    certificates.write_text("one")
+    given = {
+        "SSL_CERT_FILE": str(certificates),
+        "PIP_INDEX_URL": "https://ada:pass@index.example/simple",
+        "PIP_EXTRA_INDEX_URL": "file:///only/here https://extra.example/simple",
+        "PIP_TRUSTED_HOST": "index.example",
+    }
+    done = setup("network", environment=given)
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    assert found == {
+        "CA_BUNDLE": str(certificates),
+        "PIP_INDEX_URL": given["PIP_INDEX_URL"],
+        "PIP_EXTRA_INDEX_URL": "https://extra.example/simple ",
+        "PIP_TRUSTED_HOST": "index.example",
+    }
 
 
 @pytest.mark.docker
