@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from registry.store import find_version, in_stage, read_facts
+from registry.store import find_version, in_stage, read_facts, reported
 from registry.version import Version, local_model
 from serving import engine as engines
 from serving.base import base_image
@@ -115,17 +115,19 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
             f"expected {PLATFORM}, got {wanted.platform}: MLflow builds for no other platform; "
             "add --slim"
         )
-    version = find(client, wanted.model, wanted.version)
+    with reported("reading the registry"):
+        version = find(client, wanted.model, wanted.version)
     tag = image_name(version.model, version.version, wanted.tag)
     engine = engines.connect()
-    facts = read_facts(client, version)
+    with reported("reading the registry"):
+        facts = read_facts(client, version)
     seconds: dict[str, float] = {}
     base = base_image(engine, wanted.platform, slim=wanted.slim, say=say)
     candidate = f"{_CANDIDATE}:{secrets.token_hex(6)}"
     with TemporaryDirectory(prefix="sixfold-") as name:
         folder = Path(name)
         say(f"{version.name}: downloading the model")
-        with _timed(seconds, "download"):
+        with _timed(seconds, "download"), reported("downloading the model"):
             model = local_model(version, _made(folder / "download"))
         say(f"{version.name}: compiling")
         bundle = folder / "bundle"

@@ -34,9 +34,10 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
     sixfold build churn --version 7 --tag registry.example/churn:7 --push --slim
     """
     quieten()
-    from registry.store import connect, reported
+    from registry.store import connect
     from serving.build import Wanted
     from serving.build import build as run_build
+    from serving.engine import reported
 
     client = connect()
     with reported("building"):
@@ -72,7 +73,8 @@ def serve(model: str, version: str, port: int, workers: int, memory: str, detach
     sixfold serve churn --port 8080
     """
     quieten()
-    from registry.store import connect, reported
+    from registry.store import connect
+    from serving.engine import reported
     from serving.serve import start, stop
 
     client = connect()

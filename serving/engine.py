@@ -50,6 +50,23 @@ def connect() -> Any:
     return engine
 
 
+@contextmanager
+def reported(doing: str) -> Iterator[None]:
+    """Say in one line what the engine could not do.
+
+    Raises
+    ------
+    SixfoldError
+    """
+    from docker.errors import APIError, DockerException
+
+    try:
+        yield
+    except DockerException as error:
+        said = error.explanation if isinstance(error, APIError) else None
+        raise SixfoldError(f"the Docker engine failed while {doing}: {said or error}") from None
+
+
 def build(
     engine: Any,
     dockerfile: str,
@@ -121,11 +138,13 @@ def told(engine: Any, doing: str) -> Iterator[None]:
         try:
             with _into(log.fileno()):
                 yield
-        except RuntimeError as error:
+        except BaseException as error:
             log.seek(0)
             text = log.read()
             _remove_left(engine, text)
-            raise SixfoldError(_failure(doing, text or str(error))) from None
+            if isinstance(error, RuntimeError):
+                raise SixfoldError(_failure(doing, text or str(error))) from None
+            raise
 
 
 def remove(engine: Any, name: str, *, layers: bool = True) -> None:

@@ -1,5 +1,6 @@
 """A bundle becomes an image: through MLflow's own build, or by a Dockerfile of ours."""
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -56,14 +57,14 @@ def with_mlflow(
         path.chmod(0o755 if path.is_dir() else 0o644)
         os.utime(path, (created, created))
     below = f"{tag}-mlflow"
-    with _readable_by_all(), engines.told(engine, tag):
-        mlflow.models.build_docker(
-            model_uri=str(handed), name=below, env_manager="local", base_image=base.tags[0]
-        )
     start = base.attrs["Config"]
     dockerfile = f"FROM {below}\n" + _instruction("ENTRYPOINT", start["Entrypoint"])
     dockerfile += _instruction("CMD", start["Cmd"])
     try:
+        with _readable_by_all(), engines.told(engine, tag):
+            mlflow.models.build_docker(
+                model_uri=str(handed), name=below, env_manager="local", base_image=base.tags[0]
+            )
         return engines.build(engine, dockerfile, {}, tag=tag, labels=labels)
     finally:
         engines.remove(engine, below, layers=False)
@@ -91,8 +92,6 @@ def without_mlflow(
 
 
 def _instruction(name: str, words: list[str]) -> str:
-    import json
-
     return f"{name} {json.dumps(words)}\n"
 
 

@@ -81,13 +81,15 @@ def start(
     SixfoldError
         The container has ended, or is not ready in time.
     """
-    from registry.store import read_facts
+    from registry.store import read_facts, reported
     from serving.engine import connect
 
-    version = find(client, model, number)
+    with reported("reading the registry"):
+        version = find(client, model, number)
+        facts = read_facts(client, version)
     engine = connect()
     port = _free(port)
-    tag = built_image(engine, read_facts(client, version), say)
+    tag = built_image(engine, facts, say)
     if tag:
         say(f"{version.name}: re-using the image {tag}")
     else:
