@@ -5,10 +5,11 @@ user's variables is printed, because MLflow prints its command and every process
 `-e NAME` makes Docker copy the value itself. Standard library only, and any Python from 3.8 on:
 it runs outside the project's environment.
 
-Two things that MLflow does itself cannot be undone here. A password inside MLFLOW_TRACKING_URI is
-printed: use MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD. AWS keys are printed if the
-experiment's artifact root is an `s3://` address: let the MLflow server serve the artifacts, as
-compose.yaml does.
+Two things that MLflow does itself cannot be undone here. It writes a password inside
+MLFLOW_TRACKING_URI into its command: use MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD. So it
+does with AWS keys if the experiment's artifact root is an `s3://` address: let the MLflow server
+serve the artifacts, as compose.yaml does. `training/discretion.py` keeps them out of the log; the
+process list of this machine shows them while the container runs.
 
 usage: python3 containers/run_options.py PID_OF_MLFLOW
 """

@@ -43,6 +43,27 @@ def test_run_into_a_shared_server(
     assert s3.secret_key not in tags
 
 
+@pytest.mark.docker
+@pytest.mark.services
+def test_artifacts_that_go_to_s3_directly_print_no_key(
+    tmp_path: Path, mlflow_server: MlflowServer, s3: S3
+) -> None:
+    """MLflow's runner then writes the keys into its command, which it prints."""
+    client = MlflowClient(mlflow_server.uri)
+    experiment = client.create_experiment("direct", f"s3://{s3.bucket}/direct")
+    environment = {**mlflow_server.environment, **s3.environment}
+    wanted = QUICK | {"data": "sklearn:iris", "algorithms": "decision_tree"}
+    named = ["--experiment-name", "direct"]
+    printed = mlflow_run(tmp_path, ROOT, wanted, named, environment)
+
+    assert "AWS_SECRET_ACCESS_KEY=***" in printed
+    assert s3.secret_key not in printed
+    assert s3.access_key not in printed
+    found = client.search_runs([experiment])
+    assert {run.info.status for run in found} == {"FINISHED"}
+    assert any(key.endswith("decision_tree.skops") for key in s3.keys("direct/"))
+
+
 @pytest.mark.services
 def test_wrong_credentials_are_one_line(tmp_path: Path, s3: S3) -> None:
     s3.client().put_object(Bucket=s3.bucket, Key="tables/sales.csv", Body=TABLE.encode())
