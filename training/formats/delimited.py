@@ -1,11 +1,13 @@
 """CSV and TSV files: separator, encoding and header found out, types found over all rows."""
 
+import codecs
 import csv
 import io
 import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 _FRACTION = re.compile(r"[+-]?\d+\.\d+([eE][+-]?\d+)?")
 _SAMPLE = 256 << 10
+_BLOCK = 1 << 20
 _CELLS = 4_000_000  # read at a time: bounds what the parser holds beside the table
 
 
@@ -33,53 +36,112 @@ def read_tsv(path: Path, missing: Missing) -> tuple[pd.DataFrame, list[str]]:
     return _read(path, missing, "\t")
 
 
-def _read(path: Path, missing: Missing, separators: str) -> tuple[pd.DataFrame, list[str]]:
-    with unpacked(path) as stream:
-        sample = stream.read(_SAMPLE)
-    guesses = ["utf-16"] if sample.startswith(UTF16) else ["utf-8-sig", "cp1252", "latin-1"]
-    for encoding in guesses[:-1]:
+@dataclass(frozen=True)
+class Layout:
+    """How a file is to be read.
+
+    Attributes
+    ----------
+    separator, encoding : str
+    decimal : {'.', ','}
+        What stands before a number's fraction.
+    names : list of str
+        The columns'.
+    notes : list of str
+        What the user should know of it.
+    """
+
+    separator: str
+    encoding: str
+    decimal: str
+    names: list[str]
+    notes: list[str]
+
+
+def layout(path: Path, form: str) -> Layout:
+    """Find out how a file is to be read.
+
+    Parameters
+    ----------
+    path : Path
+    form : {'CSV', 'TSV'}
+    """
+    separators = "\t" if form == "TSV" else SEPARATORS
+    encodings = _encodings(path)
+    for encoding in encodings[:-1]:
         try:
-            frame, notes = _decode(path, missing, separators, encoding, sample)
+            _decode(path, encoding)
         except UnicodeDecodeError:
             continue
-        if encoding == "cp1252":
-            notes.append("the file is not UTF-8: read as Windows-1252")
-        return frame, notes
-    return _decode(path, missing, separators, guesses[-1], sample)
+        return _layout(path, separators, encoding)
+    return _layout(path, separators, encodings[-1])
 
 
-def _decode(
-    path: Path, missing: Missing, separators: str, encoding: str, sample: bytes
-) -> tuple[pd.DataFrame, list[str]]:
-    whole = len(sample) < _SAMPLE
+def options(found: Layout, missing: Missing) -> dict[str, Any]:
+    """What `pandas.read_csv` is given for a file."""
+    return {
+        "sep": found.separator,
+        "decimal": found.decimal,
+        "encoding": found.encoding,
+        "names": found.names,
+        "header": 0,
+        "index_col": False,
+        "keep_default_na": False,
+        # After a separator many files have a space, which is left in place elsewhere.
+        "na_values": sorted(missing.markers | {f" {text}" for text in missing.added}),
+    }
+
+
+def _encodings(path: Path) -> list[str]:
+    """Those that a file may have, the likeliest first; the last one takes any file."""
+    with unpacked(path) as stream:
+        return ["utf-16"] if stream.read(2) in UTF16 else ["utf-8-sig", "cp1252", "latin-1"]
+
+
+def _decode(path: Path, encoding: str) -> None:
+    """Read a file to its end; UnicodeDecodeError if it is of another encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    with unpacked(path) as stream:
+        while block := stream.read(_BLOCK):
+            decoder.decode(block)
+    decoder.decode(b"", final=True)
+
+
+def _read(path: Path, missing: Missing, separators: str) -> tuple[pd.DataFrame, list[str]]:
+    encodings = _encodings(path)
+    for encoding in encodings[:-1]:
+        try:
+            return _frame(path, missing, _layout(path, separators, encoding))
+        except UnicodeDecodeError:
+            continue
+    return _frame(path, missing, _layout(path, separators, encodings[-1]))
+
+
+def _layout(path: Path, separators: str, encoding: str) -> Layout:
+    with unpacked(path) as stream:
+        sample = stream.read(_SAMPLE)
     # The sample may end within a character: what cannot be decoded shows when the file is read.
     text = sample.decode(encoding, errors="replace")
-    separator, records = sniff(text, separators, whole)
+    separator, records = sniff(text, separators, whole=len(sample) < _SAMPLE)
     names, notes = unique_names(_header(records))
     decimal = _decimal(records, separator)
     if decimal == ",":
         notes.append("numbers are read with a decimal comma")
+    if encoding == "cp1252":
+        notes.append("the file is not UTF-8: read as Windows-1252")
+    return Layout(separator, encoding, decimal, names, notes)
 
+
+def _frame(path: Path, missing: Missing, found: Layout) -> tuple[pd.DataFrame, list[str]]:
     def parts(**how: Any) -> list[pd.DataFrame]:
         with unpacked(path) as stream, warnings.catch_warnings():
             # pandas would only warn that it cuts off fields beyond the header's.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            chosen: dict[str, Any] = {
-                "sep": separator,
-                "decimal": decimal,
-                "encoding": encoding,
-                "names": names,
-                "header": 0,
-                "index_col": False,
-                "keep_default_na": False,
-                # After a separator many files have a space, which is left in place elsewhere.
-                "na_values": sorted(missing.markers | {f" {text}" for text in missing.added}),
-                "chunksize": max(1000, _CELLS // len(names)),
-            }
+            chosen = options(found, missing) | {"chunksize": max(1000, _CELLS // len(found.names))}
             with pd.read_csv(stream, **chosen | how) as reader:
                 return list(reader)
 
-    return _joined(parts, names), notes
+    return _joined(parts, found.names), found.notes
 
 
 def sniff(text: str, separators: str, whole: bool) -> tuple[str, list[list[str]]]:

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,18 +23,43 @@ def fetch(source: str, folder: Path) -> Path:
     UserError
         No credentials, refused ones, no such bucket or object, nobody answers.
     """
-    from boto3.exceptions import Boto3Error
-    from botocore import exceptions
+    bucket, key = _address(source)
+    path = folder / PurePosixPath(key).name[-_NAME:]
+    with _told(f"s3://{bucket}/{key}", bucket):
+        _client().download_file(bucket, key, str(path))
+    return path
 
+
+def send(path: Path, address: str) -> None:
+    """Upload a file.
+
+    Raises
+    ------
+    UserError
+        As for `fetch`.
+    """
+    bucket, key = _address(address)
+    with _told(f"s3://{bucket}/{key}", bucket):
+        _client().upload_file(str(path), bucket, key)
+
+
+def _address(source: str) -> tuple[str, str]:
+    """Bucket and key."""
     # No URL parser: a question mark or hash is a character of the key.
     found = _ADDRESS.fullmatch(source)
     if not found:
         raise UserError(f"expected s3://BUCKET/KEY, got {source!r}; name bucket and key")
-    bucket, key = found["bucket"], found["key"]
-    path = folder / PurePosixPath(key).name[-_NAME:]
-    shown = f"s3://{bucket}/{key}"
+    return found["bucket"], found["key"]
+
+
+@contextmanager
+def _told(shown: str, bucket: str) -> Iterator[None]:
+    """What can go wrong with an object, in one line."""
+    from boto3.exceptions import Boto3Error, S3UploadFailedError
+    from botocore import exceptions
+
     try:
-        _client().download_file(bucket, key, str(path))
+        yield
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
         raise UserError(
             f"expected credentials for {shown}, got none; set AWS_ACCESS_KEY_ID and "
@@ -46,10 +73,12 @@ def fetch(source: str, folder: Path) -> Path:
             f"expected an answer for {shown}, got none from {_host(endpoint)} "
             f"({type(error).__name__}); check AWS_ENDPOINT_URL and the network"
         ) from None
+    except S3UploadFailedError as error:
+        reason = " ".join(str(error).split())[-200:]
+        raise UserError(f"expected to write {shown}, was refused ({reason})") from None
     except (exceptions.BotoCoreError, Boto3Error, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"expected a table at {shown}, got a failed download ({reason})") from None
-    return path
 
 
 def _client() -> Any:
