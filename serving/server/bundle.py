@@ -1,0 +1,176 @@
+"""The folder that a version was compiled to, and what predicts from it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from serving.server.cells import Cells
+from serving.server.errors import Unservable
+from serving.server.rows import RowReader
+from training.schema import Schema, SchemaError
+
+FORMAT = 1
+
+_RELATIVE, _ABSOLUTE = 1e-5, 1e-6
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What is known of the version that is served.
+
+    Attributes
+    ----------
+    folder : Path
+    model, version : str
+        Its names in the registry.
+    path : str
+        `onnx` or `pipeline`: what it was compiled to.
+    why : str
+        One sentence on that.
+    schema : Schema
+    sample : list of dict
+        Rows that were recorded at training.
+    expected : ndarray, shape (n,) or (n, k)
+        What the model made of them then.
+    mlflow : str
+        The MLflow that logged the model; '' if it was not written down.
+    """
+
+    folder: Path
+    model: str
+    version: str
+    path: str
+    why: str
+    schema: Schema
+    sample: list[dict[str, Any]]
+    expected: np.ndarray
+    mlflow: str = ""
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; 0 for regression."""
+        return len(self.schema.target.classes or ())
+
+    def sample_cells(self) -> Cells:
+        """The recorded rows in the order of the schema's columns."""
+        names = [column.name for column in self.schema.used]
+        return Cells(rows=[[row.get(name) for name in names] for row in self.sample])
+
+
+class Predictor(Protocol):
+    """One way to predict. Another is a class with these methods and a row in `_PREDICTORS`."""
+
+    def read(self, cells: Cells) -> Any:
+        """The model's input. Inputs of several requests are joined by `numpy.concatenate`."""
+
+    def predict(self, rows: Any) -> np.ndarray:
+        """Values (n,), or probabilities (n, k) in the order of the schema's classes."""
+
+
+class OnnxPredictor:
+    """A version that was compiled to ONNX.
+
+    To be made in the process that uses it: ONNX Runtime's threads and memory do not survive a fork.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        import onnxruntime
+
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        # More threads would sum trees in another order, and ties would fall the other way.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 3
+        try:
+            self._reader = RowReader(bundle.schema)
+            self._session = onnxruntime.InferenceSession(
+                str(bundle.folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001  ONNX Runtime's have no class in common
+            raise Unservable(f"expected a model.onnx that can be run, got {_line(error)}") from None
+
+    def read(self, cells: Cells) -> np.ndarray:
+        """The matrix that `training.features.conform` makes of the same rows."""
+        return self._reader.read(cells)
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """As `Predictor.predict`."""
+        found: np.ndarray = self._session.run(("raw",), {"rows": rows})[0]
+        return found
+
+
+_PREDICTORS = {"onnx": OnnxPredictor}
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read a bundle's facts, not its model.
+
+    Raises
+    ------
+    Unservable
+        A file is missing or not what it should be.
+    """
+    try:
+        facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        schema = Schema.read(folder / "schema.json")
+        sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+        bundle = Bundle(
+            folder=folder,
+            model=str(facts["model"]),
+            version=str(facts["version"]),
+            path=facts["path"],
+            why=str(facts.get("why", "")),
+            schema=schema,
+            sample=sample["rows"],
+            expected=np.asarray(sample["predictions"], np.float64),
+            mlflow=str(facts.get("mlflow", "")),
+        )
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}"
+        raise Unservable(f"expected a bundle in {folder}, got {reason}") from None
+    except (SchemaError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unservable(f"expected a bundle in {folder}, got {_line(error)}") from None
+    if facts.get("format") != FORMAT:
+        raise Unservable(f"expected a bundle of format {FORMAT}; build the image anew")
+    if bundle.path not in _PREDICTORS:
+        raise Unservable(f"expected path in {sorted(_PREDICTORS)}, got {bundle.path!r}")
+    if not bundle.sample:
+        raise Unservable("expected a recorded sample in sample.json, got no rows")
+    return bundle
+
+
+def load_predictor(bundle: Bundle) -> Predictor:
+    """Load the model and have it answer its recorded sample.
+
+    Raises
+    ------
+    Unservable
+        It cannot be loaded, or its predictions are not those of training.
+    """
+    predictor = _PREDICTORS[bundle.path](bundle)
+    try:
+        found = predictor.predict(predictor.read(bundle.sample_cells()))
+    except Exception as error:  # noqa: BLE001  as above
+        raise Unservable(
+            f"expected predictions of the recorded sample, got {_line(error)}"
+        ) from None
+    if found.shape != bundle.expected.shape:
+        raise Unservable(
+            f"expected predictions of shape {bundle.expected.shape}, got {found.shape}"
+        )
+    away = np.abs(found - bundle.expected) > _ABSOLUTE + _RELATIVE * np.abs(bundle.expected)
+    if away.any() or np.isnan(found).any():
+        most = float(np.nanmax(np.abs(found - bundle.expected)))
+        raise Unservable(
+            f"expected the recorded predictions, got others in {int(away.sum())} of {away.size} "
+            f"values, off by up to {most:.3g}; build the image anew"
+        )
+    return predictor
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,0 +1,94 @@
+"""From a bundle to a server, top to bottom: settings, socket, workers."""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from serving.server.errors import Unservable
+
+_BACKLOG = 2048
+
+
+def serve(folder: Path, environ: Mapping[str, str]) -> int:
+    """Serve a bundle until SIGTERM; returns the exit code.
+
+    The parent imports everything and binds the port; the workers are forked from it, share what
+    was imported, and accept from the same socket.
+    """
+    try:
+        return _serve(folder, environ)
+    except Unservable as error:
+        print(f"cannot serve: {error}", file=sys.stderr)
+        return 1
+
+
+def _serve(folder: Path, environ: Mapping[str, str]) -> int:
+    # Set before NumPy is imported: a pool of threads nobody uses, and it would not survive a fork.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from serving.server.bundle import read_bundle
+    from serving.server.settings import read_settings
+
+    settings = read_settings(environ)
+    bundle = read_bundle(folder)
+    listening = _bind(settings.host, settings.port)
+    _preload()
+    from serving.server.metrics import Metrics
+    from serving.server.routes import NAMES
+    from serving.server.supervise import UNSERVABLE, Supervisor
+    from serving.server.worker import work
+
+    metrics = Metrics(bundle, NAMES, settings.workers)
+
+    def run(worker: int) -> int:
+        metrics.take(worker)
+        try:
+            work(listening, bundle, settings, metrics)
+        except Unservable as error:
+            print(f"cannot serve: {error}", file=sys.stderr)
+            return UNSERVABLE
+        return 0
+
+    def announce() -> None:
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        print(
+            f"{bundle.model}, version {bundle.version}, is ready on http://{shown}:{port} "
+            f"({settings.workers} workers, path {bundle.path})",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    supervisor = Supervisor(
+        settings.workers,
+        run,
+        metrics.clear,
+        metrics.ready_workers,
+        settings.drain_seconds + settings.max_seconds,
+    )
+    return supervisor.run(announce, listening.close)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        raise Unservable(
+            f"expected to listen on {host}:{port}, got {error.strerror}; choose others by "
+            "SIXFOLD_HOST and SIXFOLD_PORT"
+        ) from None
+    listening.setblocking(False)
+    return listening
+
+
+def _preload() -> None:
+    """Import, once and for all workers, what they would import each."""
+    import httptools  # noqa: F401
+    import onnxruntime  # noqa: F401
+    import prometheus_client  # noqa: F401
+    import uvloop  # noqa: F401

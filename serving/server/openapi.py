@@ -1,0 +1,262 @@
+"""The description of this version's requests and answers, made from its schema."""
+
+from typing import Any
+
+from serving.server.answers import PREDICT, PREDICT_PROBA, Answers
+from serving.server.bundle import Bundle
+from serving.server.settings import Settings
+from serving.server.v2_protocol import DATATYPES
+from training.schema import Column
+
+_SHOWN = 20
+_OF_TARGET = {"float": "number", "integer": "integer", "boolean": "boolean", "string": "string"}
+_READS = {
+    "numeric": "A number; texts and booleans are read as numbers.",
+    "boolean": "true or false; texts as yes and no, 1 and 0.",
+    "categorical": "A level; an unknown one is missing.",
+    "datetime": "A date and time in ISO 8601; without a zone it is UTC.",
+}
+_ERRORS = {
+    "400": "The request cannot be read; the message says what was expected.",
+    "401": "The server asks for a token.",
+    "413": "The body or the number of rows is beyond the server's limit.",
+    "415": "The content type is none the server reads.",
+    "500": "The prediction failed.",
+    "503": "Try again later, see Retry-After.",
+}
+
+
+def openapi(bundle: Bundle, settings: Settings) -> dict[str, Any]:
+    """An OpenAPI 3.1 document, with the recorded rows as examples."""
+    base = f"/v2/models/{bundle.model}"
+    ready = _get("Whether predictions are answered", refusals=("503",))
+    paths: dict[str, Any] = {
+        "/invocations": {"post": _invocations(bundle)},
+        "/ping": {"get": ready},
+        "/health": {"get": ready},
+        "/version": {"get": _get("The MLflow that logged the model")},
+        "/livez": {"get": _get("Whether the server lives")},
+        "/readyz": {"get": ready},
+        "/metrics": {"get": _get("Counts for Prometheus", "text/plain")},
+        "/openapi.json": {"get": _get("This document")},
+        "/docs": {"get": _get("This document as a page", "text/html")},
+        "/v2": {"get": _get("The server")},
+        "/v2/health/live": {"get": _get("Whether the server lives")},
+        "/v2/health/ready": {"get": ready},
+    }
+    for path in (base, f"{base}/versions/{bundle.version}"):
+        paths[path] = {"get": _get("The model's inputs and outputs")}
+        paths[f"{path}/ready"] = {"get": ready}
+        paths[f"{path}/infer"] = {"post": _infer(bundle)}
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": bundle.model,
+            "version": bundle.version,
+            "description": f"Predicts {bundle.schema.target.name}. {bundle.why}".strip(),
+        },
+        "paths": paths,
+        "components": {"schemas": _schemas(bundle, settings)},
+    }
+    if settings.token:
+        document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+        for path, item in paths.items():
+            if path in ("/ping", "/health", "/livez", "/readyz") or path.startswith("/v2/health"):
+                item["get"] = item["get"] | {"security": []}
+    return document
+
+
+def example(bundle: Bundle) -> dict[str, Any]:
+    """A request that works: the first recorded row."""
+    row = bundle.sample[0]
+    return {
+        "dataframe_records": [{column.name: row.get(column.name) for column in bundle.schema.used}]
+    }
+
+
+def describe(column: Column) -> str:
+    """One line on what a column takes."""
+    text = _READS[column.kind]
+    if column.levels:
+        more = ", …" if column.levels[_SHOWN:] else ""
+        text += f" Known: {', '.join(column.levels[:_SHOWN])}{more}."
+    if column.kind == "datetime" and column.format:
+        text += f" Also as {column.format}."
+    return text
+
+
+def _schemas(bundle: Bundle, settings: Settings) -> dict[str, Any]:
+    columns = bundle.schema.used
+    names = [column.name for column in columns]
+    cell = {"type": ["number", "string", "boolean", "null"]}
+    by_name = {column.name: cell | {"description": describe(column)} for column in columns}
+    rows = {"minItems": 1, "maxItems": settings.max_rows}
+    record = {"type": "object", "properties": by_name, "required": names}
+    records = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}} | rows
+    lists = {name: {"type": "array", "items": cell} | rows for name in names}
+    table = {"type": "object", "properties": lists, "required": names}
+    split = {
+        "type": "object",
+        "properties": {
+            "columns": {"const": names},
+            "data": {
+                "type": "array",
+                "items": {
+                    "type": "array",
+                    "items": cell,
+                    "minItems": len(names),
+                    "maxItems": len(names),
+                },
+            }
+            | rows,
+        },
+        "required": ["columns", "data"],
+        "additionalProperties": False,
+    }
+    params = {
+        "type": "object",
+        "properties": {"predict_method": {"enum": list(Answers(bundle.schema).methods)}},
+    }
+    forms = {
+        "dataframe_records": records,
+        "dataframe_split": split,
+        "instances": {"anyOf": [records, table]},
+        "inputs": {"anyOf": [records, table]},
+    }
+    error = {name: {"type": "string"} for name in ("error_code", "message", "error")}
+    return {
+        "Row": record,
+        "Request": {
+            "oneOf": [
+                {
+                    "type": "object",
+                    "properties": {form: schema, "params": params},
+                    "required": [form],
+                    "additionalProperties": False,
+                }
+                for form, schema in forms.items()
+            ]
+        },
+        "Predictions": _predictions(bundle),
+        "InferRequest": _infer_request(bundle, cell),
+        "InferResponse": _infer_response(),
+        "Error": {"type": "object", "properties": error, "required": list(error)},
+    }
+
+
+def _predictions(bundle: Bundle) -> dict[str, Any]:
+    answers = Answers(bundle.schema)
+    label = {"type": _OF_TARGET[bundle.schema.target.kind]}
+    forms: list[dict[str, Any]] = [label]
+    if PREDICT_PROBA in answers.methods:
+        shares = {name: {"type": "number"} for name in answers.names}
+        forms.append({"type": "object", "properties": shares, "required": answers.names})
+    items = {"type": "array", "items": {"anyOf": forms}}
+    return {"type": "object", "properties": {"predictions": items}, "required": ["predictions"]}
+
+
+def _infer_request(bundle: Bundle, cell: dict[str, Any]) -> dict[str, Any]:
+    size = {"type": "integer", "minimum": 0}
+    tensor = {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": size, "minItems": 1, "maxItems": 2},
+        "datatype": {"enum": sorted(DATATYPES)},
+        "data": {"type": "array", "items": {"anyOf": [cell, {"type": "array", "items": cell}]}},
+    }
+    output = {
+        "type": "object",
+        "properties": {"name": {"enum": list(Answers(bundle.schema).methods)}},
+        "required": ["name"],
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "inputs": {
+                "type": "array",
+                "items": {"type": "object", "properties": tensor, "required": list(tensor)},
+            },
+            "outputs": {"type": "array", "items": output},
+        },
+        "required": ["inputs"],
+    }
+
+
+def _infer_response() -> dict[str, Any]:
+    tensor = {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "datatype": {"enum": sorted(DATATYPES)},
+        "data": {"type": "array"},
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "model_name": {"type": "string"},
+            "model_version": {"type": "string"},
+            "id": {"type": "string"},
+            "outputs": {
+                "type": "array",
+                "items": {"type": "object", "properties": tensor, "required": list(tensor)},
+            },
+        },
+        "required": ["model_name", "model_version", "outputs"],
+    }
+
+
+def _invocations(bundle: Bundle) -> dict[str, Any]:
+    content = {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/Request"},
+            "example": example(bundle),
+        },
+        "text/csv": {"schema": {"type": "string"}},
+    }
+    return _post("Predict, as MLflow's server does", content, "Predictions")
+
+
+def _infer(bundle: Bundle) -> dict[str, Any]:
+    row = example(bundle)["dataframe_records"][0]
+    tensors = [
+        {"name": name, "shape": [1], "datatype": _datatype(value), "data": [value]}
+        for name, value in row.items()
+    ]
+    content = {
+        "application/json": {
+            "schema": {"$ref": "#/components/schemas/InferRequest"},
+            "example": {"inputs": tensors, "outputs": [{"name": PREDICT}]},
+        }
+    }
+    return _post("Predict, by the Open Inference Protocol", content, "InferResponse")
+
+
+def _datatype(value: Any) -> str:
+    if isinstance(value, bool):
+        return "BOOL"
+    return "BYTES" if isinstance(value, str) else "FP64"
+
+
+def _post(summary: str, content: dict[str, Any], answer: str) -> dict[str, Any]:
+    schema = {"schema": {"$ref": f"#/components/schemas/{answer}"}}
+    done = {"description": "The predictions", "content": {"application/json": schema}}
+    return {
+        "summary": summary,
+        "requestBody": {"required": True, "content": content},
+        "responses": {"200": done} | _refusals(tuple(_ERRORS)),
+    }
+
+
+def _get(
+    summary: str, kind: str = "application/json", refusals: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    done = {"description": summary, "content": {kind: {}}}
+    return {"summary": summary, "responses": {"200": done} | _refusals(("401", *refusals))}
+
+
+def _refusals(statuses: tuple[str, ...]) -> dict[str, Any]:
+    schema = {"schema": {"$ref": "#/components/schemas/Error"}}
+    return {
+        status: {"description": _ERRORS[status], "content": {"application/json": schema}}
+        for status in statuses
+    }

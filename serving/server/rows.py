@@ -1,0 +1,183 @@
+"""Cells become the model's input: what `training.features.conform` does, without pandas.
+
+What a column does with a cell is decided once, when the schema is read. A value of the type that
+the column has takes the short way, all others the way through their text.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from serving.server.cells import Cell, Cells, Line
+from serving.server.moments import parts_reader
+from serving.server.values import LARGEST, label, number, truth
+from training.missing import Missing, parse_missing
+from training.schema import Column, Schema
+
+#: Up to this many rows are read cell by cell: NumPy's cost a column is more than Python's a cell.
+_FEW_ROWS = 16
+
+#: JSON's types that NumPy turns into the same numbers as `values.number` does.
+_PLAIN = frozenset({float, int, bool, type(None)})
+_TEXT = frozenset({str, type(None)})
+
+ReadCell = Callable[[Cell], Any]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """How one column is read: a cell at a time, or a column at a time into (n,) or (n, width)."""
+
+    one: ReadCell
+    many: Callable[[Line], np.ndarray]
+    width: int = 1
+    several: bool = False
+
+
+class RowReader:
+    """Reads the rows of one schema.
+
+    Parameters
+    ----------
+    schema : Schema
+        Without text columns: those have no number.
+
+    Attributes
+    ----------
+    width : int
+        Number of features.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        if any(column.kind == "text" for column in schema.used):
+            raise ValueError("expected columns that become numbers, got a text column")
+        self._missing = parse_missing(schema.na_values)
+        self._readers = [_reader(column, self._missing) for column in schema.used]
+        self._one = [(reader.several, reader.one) for reader in self._readers]
+        self._all_numeric = all(column.kind == "numeric" for column in schema.used)
+        self.width = len(schema.features)
+
+    def read(self, cells: Cells) -> np.ndarray:
+        """The model's input for these cells.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, width), C order
+            NaN where a value is missing, infinite, unreadable or an unknown level.
+        """
+        if self._all_numeric:
+            matrix = _all_plain(cells.rows())
+            if matrix is not None:
+                return _cut(matrix, self._missing)
+        if cells.count <= _FEW_ROWS:
+            return self._by_cell(cells.rows())
+        return self._by_column(cells.columns(), cells.count)
+
+    def _by_cell(self, rows: Sequence[Line]) -> np.ndarray:
+        found: list[float] = []
+        for row in rows:
+            for (several, read), cell in zip(self._one, row, strict=True):
+                if several:
+                    found.extend(read(cell))
+                else:
+                    found.append(read(cell))
+        return np.array(found, np.float64).reshape(len(rows), self.width)
+
+    def _by_column(self, columns: Sequence[Line], count: int) -> np.ndarray:
+        matrix = np.empty((count, self.width))
+        at = 0
+        for reader, cells in zip(self._readers, columns, strict=True):
+            if reader.several:
+                matrix[:, at : at + reader.width] = reader.many(cells)
+            else:
+                matrix[:, at] = reader.many(cells)
+            at += reader.width
+        return matrix
+
+
+def _all_plain(rows: Sequence[Line]) -> np.ndarray | None:
+    """The rows as numbers, None if a cell is none of JSON's plain ones."""
+    if not set(map(type, chain.from_iterable(rows))) <= _PLAIN:
+        return None
+    try:
+        return np.array(rows, np.float64)
+    except OverflowError:  # an integer beyond the largest float
+        return None
+
+
+def _cut(numbers: np.ndarray, missing: Missing) -> np.ndarray:
+    """The numbers with NaN for what is infinite, beyond `LARGEST` or marked as missing."""
+    far = np.abs(numbers) > LARGEST
+    if far.any():
+        numbers[far] = np.nan
+    if missing.numbers:
+        numbers[np.isin(numbers, missing.numbers)] = np.nan
+    return numbers
+
+
+def _reader(column: Column, missing: Missing) -> _Reader:
+    if column.kind == "datetime":
+        return _moments(column)
+    if column.kind == "categorical":
+        return _codes(column, missing)
+    if column.kind == "boolean":
+        return _Reader(truth, lambda cells: np.array([truth(cell) for cell in cells]))
+    return _numbers(missing)
+
+
+def _numbers(missing: Missing) -> _Reader:
+    gaps = frozenset(missing.numbers)
+
+    def plain(cell: Cell) -> float:
+        if type(cell) is float and -LARGEST <= cell <= LARGEST:
+            return cell
+        return number(cell)
+
+    def with_gaps(cell: Cell) -> float:
+        found = number(cell)
+        return math.nan if found in gaps else found
+
+    one = with_gaps if gaps else plain
+
+    def many(cells: Line) -> np.ndarray:
+        if set(map(type, cells)) <= _PLAIN:
+            try:
+                return _cut(np.array(cells, np.float64), missing)
+            except OverflowError:  # an integer beyond the largest float
+                pass
+        return np.array([one(cell) for cell in cells])
+
+    return _Reader(one, many)
+
+
+def _codes(column: Column, missing: Missing) -> _Reader:
+    codes = {level: float(code) for level, code in column.codes.items() if not missing.marks(level)}
+
+    def one(cell: Cell) -> float:
+        text = cell if type(cell) is str else label(cell)
+        return codes.get(text, math.nan) if text is not None else math.nan
+
+    def many(cells: Line) -> np.ndarray:
+        if set(map(type, cells)) <= _TEXT:
+            return np.array([codes.get(cell, math.nan) for cell in cells])
+        return np.array([one(cell) for cell in cells])
+
+    return _Reader(one, many)
+
+
+def _moments(column: Column) -> _Reader:
+    width = len(column.parts)
+    nothing = (math.nan,) * width
+    read = parts_reader(column.format, column.parts)
+
+    def one(cell: Cell) -> tuple[float, ...]:
+        return read(label(cell)) or nothing
+
+    def many(cells: Line) -> np.ndarray:
+        return np.array([one(cell) for cell in cells]).reshape(len(cells), width)
+
+    return _Reader(one, many, width, several=True)

@@ -1,0 +1,133 @@
+"""What the environment says: every variable the server reads, and nowhere else."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.server.errors import Unservable
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to serve.
+
+    Attributes
+    ----------
+    host, port
+        `SIXFOLD_HOST`, `SIXFOLD_PORT`: where to listen; port 0 takes a free one.
+    workers
+        `SIXFOLD_WORKERS`: processes; by default as many as the container may use CPUs.
+    token
+        `SIXFOLD_TOKEN`, or the content of the file `SIXFOLD_TOKEN_FILE`: what clients must send as
+        `authorization: Bearer TOKEN`; '' asks for none.
+    max_body
+        `SIXFOLD_MAX_BODY`: bytes of a request.
+    max_rows
+        `SIXFOLD_MAX_ROWS`: rows of a request.
+    max_seconds
+        `SIXFOLD_MAX_SECONDS`: until a request is answered, and until a drain ends.
+    max_concurrency
+        `SIXFOLD_MAX_CONCURRENCY`: predictions at the same time in a worker.
+    drain_seconds
+        `SIXFOLD_DRAIN_SECONDS`: after SIGTERM, how long to go on answering, not ready, before the
+        port is closed: for load balancers that need time to notice.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    token: str = ""
+    max_body: int = 32 << 20
+    max_rows: int = 100_000
+    max_seconds: float = 30.0
+    max_concurrency: int = 256
+    drain_seconds: float = 0.0
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in an environment.
+
+    Raises
+    ------
+    Unservable
+        A variable cannot be read; it is named, its value is not shown.
+    """
+    default = Settings()
+    return Settings(
+        host=environ.get("SIXFOLD_HOST") or default.host,
+        port=_whole(environ, "SIXFOLD_PORT", default.port, 0, 65_535),
+        workers=_whole(environ, "SIXFOLD_WORKERS", cpus(), 1, 1024),
+        token=_token(environ),
+        max_body=_whole(environ, "SIXFOLD_MAX_BODY", default.max_body),
+        max_rows=_whole(environ, "SIXFOLD_MAX_ROWS", default.max_rows),
+        max_seconds=_seconds(environ, "SIXFOLD_MAX_SECONDS", default.max_seconds, 0.01),
+        max_concurrency=_whole(environ, "SIXFOLD_MAX_CONCURRENCY", default.max_concurrency),
+        drain_seconds=_seconds(environ, "SIXFOLD_DRAIN_SECONDS", default.drain_seconds, 0.0),
+    )
+
+
+def cpus(cgroup: Path = _CGROUP) -> int:
+    """CPUs that this process may use: the container's quota, rounded up, or the host's.
+
+    Parameters
+    ----------
+    cgroup : Path
+        Where the control groups are mounted, version 1 or 2.
+    """
+    there = len(os.sched_getaffinity(0))
+    quota = _quota(cgroup)
+    return there if quota is None else max(1, min(there, math.ceil(quota)))
+
+
+def _quota(cgroup: Path) -> float | None:
+    try:
+        limit, period = (cgroup / "cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            limit = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return None
+    try:
+        return float(limit) / float(period) if float(limit) > 0 else None
+    except ValueError:  # 'max'
+        return None
+
+
+def _whole(
+    environ: Mapping[str, str], name: str, default: int, low: int = 1, high: int = 1 << 62
+) -> int:
+    text = environ.get(name, "").strip() or str(default)
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not low <= value <= high:
+        bounds = f"from {low}" + (f" to {high}" if high < 1 << 62 else "")
+        raise Unservable(f"expected a whole number {bounds} in {name}; correct it")
+    return value
+
+
+def _seconds(environ: Mapping[str, str], name: str, default: float, low: float) -> float:
+    try:
+        value = float(environ.get(name, "").strip() or default)
+    except ValueError:
+        value = math.nan
+    if not low <= value < math.inf:
+        raise Unservable(f"expected a number of seconds from {low:g} in {name}; correct it")
+    return value
+
+
+def _token(environ: Mapping[str, str]) -> str:
+    file = environ.get("SIXFOLD_TOKEN_FILE")
+    if not file:
+        return environ.get("SIXFOLD_TOKEN", "").strip()
+    try:
+        token = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no text"
+        raise Unservable(f"expected a token in SIXFOLD_TOKEN_FILE, got {reason}") from None
+    if not token:
+        raise Unservable("expected a token in SIXFOLD_TOKEN_FILE, got an empty file")
+    return token

@@ -1,0 +1,186 @@
+"""The Open Inference Protocol (V2) over REST: metadata and inference.
+
+A column of the table is an input tensor of shape [n] or [n, 1]; one tensor of shape [n, columns]
+holds all of them in the schema's order. Tensors are JSON: flat, or nested row by row; null is a
+missing value. Outputs are `predict` and, for classes, `predict_proba`; all, if none is chosen.
+
+https://github.com/open-inference/open-inference-protocol
+"""
+
+from functools import partial
+from math import prod
+from typing import Any
+
+import numpy as np
+import orjson
+
+from serving.server.answers import PREDICT, Answers
+from serving.server.bodies import JSON, media_type, parse_object
+from serving.server.bundle import Bundle
+from serving.server.cells import Cells
+from serving.server.errors import Refused, bad_request
+from serving.server.scoring_protocol import Write
+from serving.server.tables import Tables
+from training.schema import Column
+
+DATATYPES = frozenset(
+    {"BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"}
+    | {"FP16", "FP32", "FP64", "BYTES"}
+)
+
+_OF_TARGET = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES"}
+
+
+class V2Protocol:
+    """Reads requests of V2's clients and writes answers they read."""
+
+    def __init__(self, bundle: Bundle, tables: Tables) -> None:
+        self._bundle = bundle
+        self._tables = tables
+        self._answers = Answers(bundle.schema)
+        self._datatype = _OF_TARGET[bundle.schema.target.kind]
+
+    def server(self) -> dict[str, Any]:
+        """What `/v2` answers."""
+        return {"name": "sixfold", "version": self._bundle.version, "extensions": []}
+
+    def model(self) -> dict[str, Any]:
+        """What `/v2/models/NAME` answers."""
+        outputs: list[dict[str, Any]] = [
+            {"name": PREDICT, "datatype": self._datatype, "shape": [-1]}
+        ]
+        if self._answers.names:
+            outputs.append(
+                {
+                    "name": self._answers.methods[1],
+                    "datatype": "FP64",
+                    "shape": [-1, len(self._answers.names)],
+                    "parameters": {"classes": self._answers.labels},
+                }
+            )
+        inputs = [
+            {"name": column.name, "datatype": _datatype(column), "shape": [-1]}
+            for column in self._bundle.schema.used
+        ]
+        return {
+            "name": self._bundle.model,
+            "versions": [self._bundle.version],
+            "platform": f"sixfold_{self._bundle.path}",
+            "inputs": inputs,
+            "outputs": outputs,
+        }
+
+    def parse(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Cells, Write]:
+        """The cells of a request, and how its answer is written.
+
+        Raises
+        ------
+        Refused
+            400 or 415.
+        """
+        if b"inference-header-content-length" in headers:
+            raise bad_request("format", "expected tensors as JSON, got the binary extension")
+        if media_type(headers.get(b"content-type")) != JSON:
+            raise Refused(415, "content_type", f"expected content-type {JSON}")
+        request = parse_object(body)
+        outputs = self._outputs(request.get("outputs"))
+        name = request.get("id")
+        if name is not None and not isinstance(name, str):
+            raise bad_request("format", "expected id as a text")
+        return self._cells(request.get("inputs")), partial(self._write, outputs, name)
+
+    def _outputs(self, asked: Any) -> tuple[str, ...]:
+        methods = self._answers.methods
+        if asked is None or asked == []:
+            return methods
+        if not isinstance(asked, list):
+            raise bad_request("format", "expected outputs as a list")
+        names = [str(item.get("name")) if isinstance(item, dict) else "" for item in asked]
+        if any(name not in methods for name in names):
+            raise bad_request("params", f"expected names of outputs in {sorted(methods)}")
+        return tuple(dict.fromkeys(names))
+
+    def _cells(self, inputs: Any) -> Cells:
+        if not isinstance(inputs, list) or not inputs:
+            raise bad_request("format", "expected inputs as a list of tensors")
+        tensors = [_tensor(item) for item in inputs]
+        width = len(self._tables.names)
+        if len(tensors) == 1:
+            name, shape, data = tensors[0]
+            if (
+                len(shape) == 2
+                and shape[1] == width
+                and (width > 1 or name not in self._tables.names)
+            ):
+                return self._tables.from_flat(data, shape[0])
+        columns: dict[str, list[Any]] = {}
+        known = set(self._tables.names)
+        for name, shape, data in tensors:
+            if name not in known:
+                continue
+            if name in columns:
+                raise bad_request("columns", f"expected each column once, got {name!r} twice")
+            if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+                raise bad_request("format", f"expected {name!r} with shape [n] or [n, 1]")
+            columns[name] = data
+        return self._tables.from_columns(columns)
+
+    def _write(self, outputs: tuple[str, ...], name: str | None, raw: np.ndarray) -> bytes:
+        answer: dict[str, Any] = {
+            "model_name": self._bundle.model,
+            "model_version": self._bundle.version,
+        }
+        if name is not None:
+            answer["id"] = name
+        answer["outputs"] = [
+            self._predictions(raw) if output == PREDICT else _probabilities(output, raw)
+            for output in outputs
+        ]
+        return orjson.dumps(answer)
+
+    def _predictions(self, raw: np.ndarray) -> dict[str, Any]:
+        return {
+            "name": PREDICT,
+            "datatype": self._datatype,
+            "shape": [len(raw)],
+            "data": self._answers.predicted(raw),
+        }
+
+
+def _probabilities(name: str, raw: np.ndarray) -> dict[str, Any]:
+    flat = raw.astype(np.float64, copy=False).ravel().tolist()
+    return {"name": name, "datatype": "FP64", "shape": list(raw.shape), "data": flat}
+
+
+def _tensor(item: Any) -> tuple[str, list[int], list[Any]]:
+    """Name, shape and flat data of a request's tensor."""
+    if not isinstance(item, dict):
+        raise bad_request("format", "expected every input as an object")
+    name, shape, data = item.get("name"), item.get("shape"), item.get("data")
+    if not isinstance(name, str) or not isinstance(data, list):
+        raise bad_request("format", "expected every input with a name and data as a list")
+    datatype = item.get("datatype")
+    if not isinstance(datatype, str) or datatype not in DATATYPES:
+        raise bad_request("format", f"expected datatypes in {', '.join(sorted(DATATYPES))}")
+    if not isinstance(shape, list) or not 1 <= len(shape) <= 2 or not all(map(_is_size, shape)):
+        raise bad_request("format", "expected shapes of one or two sizes")
+    if len(shape) == 2 and len(data) == shape[0] and all(isinstance(row, list) for row in data):
+        if any(len(row) != shape[1] for row in data):
+            raise bad_request("rows", "expected as many values in every row as the shape says")
+        data = [cell for row in data for cell in row]
+    if len(data) != prod(shape):
+        raise bad_request("rows", "expected as many values in data as the shape says")
+    return name, shape, data
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _datatype(column: Column) -> str:
+    """What a client best sends for a column; others are read too."""
+    if column.kind == "numeric":
+        return "FP64"
+    if column.kind == "boolean" or column.dtype == "bool":
+        return "BOOL"
+    return "INT64" if column.kind == "categorical" and column.dtype.startswith("int") else "BYTES"

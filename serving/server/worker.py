@@ -1,0 +1,80 @@
+"""One worker: loads the model, answers until it is told to end, then finishes what it has begun."""
+
+import logging
+import socket
+import time
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from serving.server.app import App
+from serving.server.bundle import Bundle, load_predictor
+from serving.server.http import Connection
+from serving.server.metrics import Metrics
+from serving.server.settings import Settings
+
+#: Longer than load balancers keep idle connections, so that it is they who close them.
+_KEEP_ALIVE = 75
+
+
+def work(listening: socket.socket, bundle: Bundle, settings: Settings, metrics: Metrics) -> None:
+    """Serve until SIGTERM.
+
+    It accepts connections only when the model has answered its sample; until then, and if this
+    worker dies, they go to the others or wait.
+
+    Raises
+    ------
+    Unservable
+        The model cannot be loaded or is not the one that was recorded.
+    """
+    predictor = load_predictor(bundle)
+    app = App(bundle, predictor, settings, metrics)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE,
+        timeout_graceful_shutdown=int(settings.max_seconds) + 1,
+    )
+    _Server(config, app, settings.drain_seconds, metrics).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which after SIGTERM goes on for a while, and says that it is not ready."""
+
+    def __init__(
+        self, config: uvicorn.Config, app: App, drain_seconds: float, metrics: Metrics
+    ) -> None:
+        super().__init__(config)
+        self._app = app
+        self._drain_seconds = drain_seconds
+        self._metrics = metrics
+        self._ends = float("inf")
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets)
+        self._metrics.ready(True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, end at the second."""
+        if self._app.draining:
+            self.should_exit = True
+        self._app.draining = True
+        self._metrics.ready(False)
+        self._ends = time.monotonic() + self._drain_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Whether to stop accepting; asked ten times a second."""
+        if time.monotonic() >= self._ends:
+            self.should_exit = True
+        return await super().on_tick(counter)
