@@ -21,6 +21,7 @@ COMMANDS = {
     "watch": "registry.watch:watch",
     "build": "serving.cli:build",
     "serve": "serving.cli:serve",
+    "predict": "serving.predict:command",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import overhead, promotion, registry, scaling, tracking
+from benchmarks import overhead, promotion, registry, scaling, serving, tracking
 from benchmarks.report import machine, machine_line, write
 
 _MEASUREMENTS = {
@@ -16,6 +16,7 @@ _MEASUREMENTS = {
     "tracking": tracking.measure,
     "promotion": promotion.measure,
     "registry": registry.measure,
+    "serving": serving.measure,
     "scaling": scaling.measure,
 }
 _QUIET = 10.0

@@ -90,6 +90,26 @@ def promote_command(model: str, version: str) -> list[str | Path]:
     return [sys.executable, "-m", "sixfold", "promote", model, "--version", version]
 
 
+def command(*words: object) -> list[str | Path]:
+    """`sixfold WORDS` as a command."""
+    return [sys.executable, "-m", "sixfold", *map(str, words)]
+
+
+def build_docker_command(uri: str, image: str) -> list[str | Path]:
+    """`mlflow models build-docker` as a command, in the form that needs no other Python."""
+    mlflow = Path(sys.executable).with_name("mlflow")
+    return [mlflow, "models", "build-docker", "-m", uri, "-n", image, "--env-manager", "local"]
+
+
+def download(folder: Path, uri: str, to: Path) -> Path:
+    """A model's files."""
+    from mlflow.artifacts import download_artifacts
+
+    to.mkdir(parents=True)
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    return Path(download_artifacts(uri, dst_path=str(to), tracking_uri=store))
+
+
 def mlflow_run_command(data: str, **options: object) -> list[str | Path]:
     """`mlflow run .` as a command."""
     given = {"data": data, **options}

@@ -1,0 +1,76 @@
+"""Requests as fast as a server answers them, by wrk (Debian, Ubuntu: apt-get install wrk)."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_SCRIPT = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+local file = io.open("BODY", "rb")
+wrk.body = file:read("*a")
+file:close()
+done = function(summary, latency, requests)
+  local e = summary.errors
+  io.stderr:write(string.format(
+    '{"requests": %d, "microseconds": %d, "p50": %f, "p99": %f, "errors": %d}',
+    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
+    e.connect + e.read + e.write + e.status + e.timeout))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a server did under load.
+
+    Attributes
+    ----------
+    requests : int
+    seconds : float
+    p50, p99 : float
+        Seconds from request to answer.
+    """
+
+    requests: int
+    seconds: float
+    p50: float
+    p99: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+
+def load(url: str, body: bytes, connections: int, seconds: float) -> Load:
+    """Post one body again and again over some connections, each waiting for its answer.
+
+    Raises
+    ------
+    SystemExit
+        wrk is not there, or an answer was no success.
+    """
+    if not shutil.which("wrk"):
+        raise SystemExit("expected wrk, got none in PATH; install it: apt-get install wrk")
+    with TemporaryDirectory(prefix="sixfold-bench-") as name:
+        folder = Path(name)
+        (folder / "body").write_bytes(body)
+        script = folder / "post.lua"
+        script.write_text(_SCRIPT.replace("BODY", str(folder / "body")))
+        asked = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
+        done = subprocess.run(
+            ["wrk", *asked, "-s", str(script), url], capture_output=True, text=True, check=True
+        )
+    found = json.loads(done.stderr.strip().splitlines()[-1])
+    if found["errors"]:
+        raise SystemExit(f"{found['errors']} of {found['requests']} requests to {url} failed")
+    return Load(
+        found["requests"],
+        found["microseconds"] / 1e6,
+        found["p50"] / 1e6,
+        found["p99"] / 1e6,
+    )
