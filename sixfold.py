@@ -22,6 +22,9 @@ COMMANDS = {
     "build": "serving.cli:build",
     "serve": "serving.cli:serve",
     "predict": "serving.predict:command",
+    "deploy": "serving.deploy.cli:deploy",
+    "undeploy": "serving.deploy.cli:undeploy",
+    "status": "serving.deploy.cli:status",
 }
 
 

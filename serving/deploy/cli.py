@@ -1,0 +1,302 @@
+"""`sixfold deploy`, `undeploy` and `status`."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from training.console import one_line, quieten
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from serving.deploy.status import Status
+    from serving.deploy.wanted import Wanted
+
+TARGETS = ("docker", "compose", "kubernetes")
+#: Options that not every target has -> those that have it.
+_ONLY = {
+    "port": ("docker", "compose"),
+    "replicas": ("kubernetes",),
+    "canary": ("kubernetes",),
+    "gateway": ("kubernetes",),
+    "monitor": ("kubernetes",),
+    "namespace": ("kubernetes",),
+    "write": ("compose", "kubernetes"),
+}
+_to = click.option("--to", type=click.Choice(TARGETS), required=True)
+_namespace = click.option("--namespace", default=None, help="Default: that of kubectl's context.")
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command()
+@click.argument("model")
+@_to
+@click.option("--version", default="", help="Default: the one in Production.")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), help="Of this machine; default: 8080, or as it is."
+)
+@click.option("--cpu", default="1", show_default=True, help="CPUs a replica: 0.5, 500m, 2.")
+@click.option("--memory", default="512m", show_default=True, help="Memory a replica.")
+@click.option("--replicas", type=click.IntRange(1, 1_000), help="Default: 3.")
+@click.option("--workers", default=0, type=click.IntRange(0, 64), help="Default: one a CPU.")
+@click.option(
+    "--canary", type=click.IntRange(1, 99), help="Percent of the requests, beside what is there."
+)
+@click.option("--gateway", default=None, help="That the canary's route belongs to: gateway.")
+@click.option("--monitor", is_flag=True, default=None, help="With a ServiceMonitor.")
+@_namespace
+@click.option("--image", default="", metavar="NAME:TAG", help="Default: the version's, here.")
+@click.option(
+    "--token-file",
+    "--token_file",
+    type=click.Path(path_type=Path),
+    help="With the token that requests must bring; one that is there stays.",
+)
+@click.option(
+    "--write",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Compose: where to write. Kubernetes: write the objects and apply nothing.",
+)
+@_as_json
+@one_line
+def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
+    """Have a version of MODEL answer on Docker, Compose or Kubernetes.
+
+    The image is built if there is none. What answers now goes on doing so until the new version
+    is ready and has given the recorded predictions; then it ends after the requests it has. Exit
+    code 1: the new one did not come up, and the one before answers.
+
+    \b
+    sixfold deploy churn --to docker --port 8080
+    sixfold deploy churn --to compose --write deploy-churn
+    sixfold deploy churn --to kubernetes --replicas 3 --cpu 2 --memory 1g
+    sixfold deploy churn --to kubernetes --version 8 --canary 10
+    """
+    quieten()
+    began = time.monotonic()
+    wanted = _wanted(model, to, asked)
+    from registry.store import connect
+
+    done = _DEPLOY[to](connect(), wanted, asked["write"])
+    done = {"model": model, "to": to, **done, "seconds": round(time.monotonic() - began, 2)}
+    if as_json:
+        said = done.pop("said")
+        click.echo(json.dumps(done | {"next": said[1:]}, indent=1))
+        return
+    for line in done["said"]:
+        click.echo(line)
+
+
+@click.command()
+@click.argument("model")
+@_to
+@_namespace
+@one_line
+def undeploy(model: str, to: str, namespace: str | None) -> None:
+    """Take MODEL away from where it answers, after the requests it has.
+
+    \b
+    sixfold undeploy churn --to docker
+    """
+    quieten()
+    _check_options(to, {"namespace": namespace})
+    gone: list[str]
+    if to == "kubernetes":
+        from serving.deploy import kubernetes
+        from serving.deploy.kubectl import Kubectl
+
+        gone = kubernetes.remove(Kubectl(namespace or ""), model)
+    else:
+        from serving.deploy import compose, docker
+        from serving.engine import connect, reported
+
+        with reported("undeploying"):
+            gone = (docker if to == "docker" else compose).remove(connect(), model)
+    if not gone:
+        raise UserError(
+            f"expected {model} on {to}, got nothing of it there; `sixfold status {model}` says "
+            "where it is"
+        )
+    click.echo(f"{model} is gone from {to}: {', '.join(gone)}")
+
+
+@click.command()
+@click.argument("model")
+@_as_json
+@one_line
+def status(model: str, as_json: bool) -> None:
+    """Say what of MODEL is in Production, built and deployed, and whether that agrees.
+
+    Exit code 1: it does not, and what to do is said.
+    """
+    quieten()
+    from registry.store import connect, reported
+    from serving.deploy.kubectl import Kubectl
+    from serving.deploy.status import read_status
+    from serving.engine import connect as connect_engine
+    from serving.engine import reported as engine_reported
+
+    client = connect()
+    engine = kubectl = None
+    with suppress(UserError):  # said as a place that could not be looked at
+        engine = connect_engine()
+    with suppress(UserError):
+        kubectl = Kubectl()
+    with reported("reading the status"), engine_reported("reading the status"):
+        found = read_status(client, model, engine, kubectl)
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "agree": found.agree}, indent=1))
+    else:
+        _show(found)
+    if not found.agree:
+        sys.exit(1)
+
+
+def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
+    from serving.deploy.wanted import Wanted, parse_cpu, parse_memory
+
+    _check_options(to, asked)
+    return Wanted(
+        model=model,
+        version=asked["version"],
+        port=asked["port"] or 0,
+        cpu=parse_cpu(asked["cpu"]),
+        memory=parse_memory(asked["memory"]),
+        replicas=asked["replicas"] or 3,
+        workers=asked["workers"],
+        canary=asked["canary"] or 0,
+        namespace=asked["namespace"] or "",
+        image=asked["image"],
+        token_file=asked["token_file"],
+        gateway=asked["gateway"] or "gateway",
+        monitor=bool(asked["monitor"]),
+    )
+
+
+def _check_options(to: str, asked: Mapping[str, Any]) -> None:
+    for name, targets in _ONLY.items():
+        if asked.get(name) is not None and to not in targets:
+            raise UserError(
+                f"expected no --{name} with --to {to}, which has nothing of the kind; leave it "
+                f"out, or deploy --to {' or '.join(targets)}"
+            )
+
+
+def _to_docker(client: "MlflowClient", wanted: "Wanted", _: Path | None) -> dict[str, Any]:
+    from registry.store import reported
+    from serving.deploy.docker import switch
+    from serving.deploy.wanted import release
+    from serving.engine import connect
+    from serving.engine import reported as engine_reported
+    from serving.serve import curl
+
+    with reported("deploying"), engine_reported("deploying"):
+        found = release(client, wanted, _say)
+        done = switch(connect(), found, wanted, _say)
+    ask = curl(done.url, done.sample)
+    if done.asks_token:
+        ask += ' -H "Authorization: Bearer $TOKEN"'
+    before = f", in place of {done.before}" if done.before else ""
+    return {
+        "version": found.version,
+        "image": found.image,
+        "name": done.name,
+        "url": done.url,
+        "before": done.before,
+        "said": [
+            f"{found.model} version {found.version} answers at {done.url}{before} "
+            f"(container {done.name})",
+            ask,
+        ],
+    }
+
+
+def _to_compose(client: "MlflowClient", wanted: "Wanted", folder: Path | None) -> dict[str, Any]:
+    from registry.store import reported
+    from serving.deploy import compose
+    from serving.deploy.wanted import release
+    from serving.engine import reported as engine_reported
+
+    with reported("deploying"), engine_reported("deploying"):
+        found = release(client, wanted, _say)
+    path = compose.write(found, wanted, folder or compose.default_folder(wanted.model))
+    return {
+        "version": found.version,
+        "image": found.image,
+        "file": str(path),
+        "said": [
+            f"{path} is written for {found.model} version {found.version}",
+            f"docker compose --project-directory {path.parent} up --detach --wait",
+        ],
+    }
+
+
+def _to_kubernetes(client: "MlflowClient", wanted: "Wanted", folder: Path | None) -> dict[str, Any]:
+    from registry.store import reported
+    from serving.deploy import kubernetes
+    from serving.deploy.kubectl import Kubectl
+    from serving.deploy.wanted import release
+    from serving.engine import reported as engine_reported
+
+    if folder:
+        with reported("deploying"), engine_reported("deploying"):
+            found = release(client, wanted, _say)
+        files = kubernetes.write(found, wanted, folder)
+        return {
+            "version": found.version,
+            "image": found.image,
+            "files": [str(path) for path in files],
+            "said": [
+                f"{len(files)} files are in {folder} for {found.model} version {found.version}",
+                f"kubectl apply --kustomize {folder}",
+            ],
+        }
+    kubectl = Kubectl(wanted.namespace)
+    kubectl.apis()  # before an image is built for nothing
+    with reported("deploying"), engine_reported("deploying"):
+        found = release(client, wanted, _say)
+    done = kubernetes.roll_out(kubectl, found, wanted, _say)
+    part = "" if done.share == 100 else f" {done.share} % of the requests"
+    return {
+        "version": found.version,
+        "image": found.image,
+        **asdict(done),
+        "said": [
+            f"{found.model} version {found.version} answers{part} at {done.url} in the cluster: "
+            f"{done.replicas} replicas ready, {done.answers} right answers through the Service",
+            f"kubectl --namespace {done.namespace} port-forward service/{done.name} 8080",
+        ],
+    }
+
+
+_DEPLOY = {"docker": _to_docker, "compose": _to_compose, "kubernetes": _to_kubernetes}
+
+
+def _show(found: "Status") -> None:
+    production = f"version {found.production}" if found.production else "nothing"
+    click.echo(f"in Production: {production}")
+    built = [f"version {v} ({', '.join(names)})" for v, names in found.built.items()]
+    click.echo(f"built here: {', '.join(built) or 'nothing'}")
+    for item in found.deployed:
+        part = "" if item.share == 100 else f", {item.share} % of the requests"
+        click.echo(
+            f"{item.where}: version {item.version}, {item.ready}{part} ({item.name}, {item.url})"
+        )
+    if not found.deployed:
+        click.echo("deployed: nowhere")
+    for text in found.unseen:
+        click.echo(f"not looked at: {text}", err=True)
+    click.echo("agrees" if found.agree else f"does not agree: {'; '.join(found.differences)}")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

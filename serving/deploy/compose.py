@@ -1,0 +1,120 @@
+"""A version as a Compose file that a person can read, change and keep beside other services."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from serving.deploy.names import MODEL, deployment
+from serving.deploy.wanted import Release, Wanted, read_token, settings
+from serving.labels import VERSION
+from training.errors import UserError
+
+FILE = "compose.yaml"
+PROJECT = "com.docker.compose.project"
+_PORT = 8080
+
+_TEXT = """\
+# {model}, version {version}, as `sixfold deploy {model} --to compose` wrote it.
+#
+#   docker compose up --detach --wait      # returns when it answers
+#   docker compose down                    # ends it after the requests in flight
+#
+# Compose replaces a container by ending it first: a new version is away for about a second.
+# `sixfold deploy {model} --to docker` and `--to kubernetes` change versions without a gap.
+name: {name}
+
+services:
+  server:
+    image: {image}
+    # Open on this machine only; before anybody else is let in, put a proxy with TLS in front of it.
+    ports: ["127.0.0.1:{port}:8080"]
+    restart: unless-stopped
+    stop_grace_period: 45s
+    # The image has a health check: ready is who has answered the model's own input example.
+    read_only: true
+    tmpfs: ["/tmp:size=64m,mode=1777"]
+    cap_drop: [ALL]
+    security_opt: ["no-new-privileges:true"]
+    pids_limit: 256
+    cpus: {cpu}
+    mem_limit: {memory}m
+    memswap_limit: {memory}m
+    labels:
+      {label_model}: {model_quoted}
+      {label_version}: {version_quoted}
+"""
+
+
+def render(release: Release, wanted: Wanted) -> str:
+    """The file's text."""
+    text = _TEXT.format(
+        model=release.model,
+        version=release.version,
+        name=deployment(release.model),
+        image=json.dumps(release.image),
+        port=wanted.port or _PORT,
+        cpu=f"{wanted.cpu:g}",
+        memory=wanted.memory >> 20,
+        label_model=MODEL,
+        label_version=VERSION,
+        model_quoted=json.dumps(release.model),
+        version_quoted=json.dumps(release.version),
+    )
+    environment = settings(wanted)
+    if wanted.token_file:
+        environment["SIXFOLD_TOKEN_FILE"] = "/run/secrets/token"  # noqa: S105  a path
+    if environment:
+        lines = [f"      {name}: {json.dumps(value)}\n" for name, value in environment.items()]
+        text += "    environment:\n" + "".join(lines)
+    if wanted.token_file:
+        text += "    # The file is mounted as it is: user 10001 must be able to read it.\n"
+        text += "    secrets: [token]\n\nsecrets:\n  token:\n"
+        text += (
+            f"    file: {json.dumps(str(wanted.token_file.absolute()))}  # readable by user 10001\n"
+        )
+    return text
+
+
+def write(release: Release, wanted: Wanted, folder: Path) -> Path:
+    """Write the file.
+
+    Raises
+    ------
+    UserError
+        It cannot be written, or one that is not ours is there.
+    """
+    read_token(wanted.token_file)
+    path = folder / FILE
+    name = deployment(release.model)
+    try:
+        if path.exists() and f"\nname: {name}\n" not in path.read_text():
+            raise UserError(
+                f"expected no {path}, or the one of {name}, got another; name a folder: --write"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(release, wanted))
+    except OSError as error:
+        raise UserError(
+            f"expected a folder that can be written to, got {folder}: {error.strerror}; name "
+            "another: --write"
+        ) from None
+    return path
+
+
+def default_folder(model: str) -> Path:
+    """Where the file goes by default."""
+    return Path(deployment(model).replace("sixfold-", "deploy-", 1))
+
+
+def remove(engine: Any, model: str) -> list[str]:
+    """Remove the containers and networks that Compose has made; what was there."""
+    chosen = {"label": f"{PROJECT}={deployment(model)}"}
+    gone = []
+    for container in engine.containers.list(all=True, filters=chosen):
+        container.stop(timeout=45)
+        container.remove(force=True)
+        gone.append(f"container {container.name}")
+    for network in engine.networks.list(filters=chosen):
+        network.remove()
+        gone.append(f"network {network.name}")
+    return gone

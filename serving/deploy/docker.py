@@ -1,0 +1,377 @@
+"""A version goes to this machine's Docker engine, in place of the one before, without a gap.
+
+Two containers a model, on a network of their own: `sixfold-churn` answers; `sixfold-churn-front`
+keeps the port of the host and hands each connection on to whichever container has that name
+(`forward.py`). A new version starts beside the old one, which goes on answering. When it is ready
+and gives the recorded predictions, the names change: new connections go to it. Only then the old
+one is told to end: for some seconds it still answers what comes over connections that are open and
+ends them with the answer (`connection: close`), finishes what it has begun, and is removed.
+
+Guaranteed: a client that heeds `connection: close` loses no request, whether it keeps connections
+or opens one a request; a new version that does not come up, or answers wrongly, has never had a
+request, and the old one never stopped. Not guaranteed: a connection that has been idle through the
+drain is closed at its end, and a request sent in that very moment is lost, as with any server. The
+front costs some CPU a request, and is itself not replaced by a new version.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serving.check import SEALED
+from serving.deploy.names import MODEL, deployment
+from serving.deploy.state import State
+from serving.deploy.wanted import Release, Wanted, read_token, settings
+from serving.image import BUNDLE
+from serving.labels import BASE, RUN, VERSION
+from training.errors import SixfoldError, UserError
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+#: Of each container: what it is for.
+ROLE = "sixfold.role"
+HOST = "127.0.0.1"
+DEFAULT_PORT = 8080
+_INSIDE = 8080
+_FORWARD, _SMOKE = (Path(__file__).with_name(f"{name}.py") for name in ("forward", "smoke"))
+_FRONT_MEMORY = 128 << 20
+_READY_SECONDS = 60
+_ASKED = 3
+_DRAIN_SECONDS = 3
+#: Longer than a front takes an address for known (`forward._FRESH`).
+_SETTLE = 1.0
+_STOP_SECONDS = 45  # the drain, the longest request, and some more
+_RESTART = {"Name": "unless-stopped", "MaximumRetryCount": 0}
+_TOKEN = "/run/sixfold/token"  # noqa: S105  a path
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What answers now.
+
+    Attributes
+    ----------
+    name : str
+        Of the container.
+    url : str
+    before : str
+        The version that it is in place of; '' if there was none.
+    sample : dict
+        A row to ask with.
+    asks_token : bool
+    """
+
+    name: str
+    url: str
+    before: str
+    sample: dict[str, Any]
+    asks_token: bool
+
+
+def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], None]) -> Switched:
+    """Bring a version up in place of the one that is there.
+
+    Raises
+    ------
+    UserError
+        The port is taken, or there is no such image; another deployment is going on.
+    SixfoldError
+        It did not come up or does not answer as recorded; the one before still answers.
+    """
+    name = deployment(release.model)
+    with State(name) as state:
+        _recover(engine, name)
+        old = find(engine, name)
+        token = _token(state, wanted, old)
+        first = old is None
+        made: list[Any] = []
+        try:
+            _network(engine, name, release.model)
+            front, front_before = _front(engine, release, wanted, made)
+            say(f"{release.model} version {release.version}: starting beside what is there")
+            new = _start(engine, release, wanted, token)
+            made.append(new)
+            _ask(new, f"http://127.0.0.1:{_INSIDE}", release, _READY_SECONDS)
+            try:
+                _exchange(name, old, new)
+                _ask(new, f"http://{front.name}:{_INSIDE}", release, _READY_SECONDS)
+            except BaseException:
+                _exchange_back(name, old, new)
+                raise
+        except BaseException as error:
+            for container in reversed(made):
+                container.remove(force=True)
+            if first:
+                _remove_network(engine, name)
+            if isinstance(error, _Wrong):
+                raise SixfoldError(
+                    f"{release.model} version {release.version} did not come up: {error}; "
+                    + ("nothing of it is left" if first else f"{_version(old)} goes on answering")
+                ) from None
+            raise
+        new.update(restart_policy=_RESTART)
+        front.update(restart_policy=_RESTART)
+        if old:
+            say(f"draining {_version(old)}")
+            _end(old)
+        if front_before:
+            _end(front_before)
+            front.rename(f"{name}-front")
+        state.forget_tokens(but=token)
+        return Switched(
+            name=name,
+            url=f"http://{HOST}:{published_port(front)}",
+            before=_version(old) if old else "",
+            sample=_sample(new),
+            asks_token=token is not None,
+        )
+
+
+def remove(engine: Any, model: str) -> list[str]:
+    """Remove a model's containers after they have drained; what was there."""
+    name = deployment(model)
+    with State(name) as state:
+        front, server = find(engine, f"{name}-front"), find(engine, name)
+        if front and front.status == "running":
+            front.kill("SIGTERM")  # takes no more connections, and waits for those it has
+        for container in filter(None, [server, front]):
+            _end(container)
+        gone = [f"container {c.name}" for c in (server, front) if c]
+        for suffix in ("next", "old", "front-next"):
+            if left := find(engine, f"{name}-{suffix}"):
+                gone.append(f"container {left.name}")
+                left.remove(force=True)
+        if _remove_network(engine, name):
+            gone.append(f"network {name}")
+        state.forget_tokens()
+    return gone
+
+
+def find(engine: Any, name: str) -> Any:
+    """A container by its name, as it is now; None if there is none."""
+    from docker.errors import NotFound
+
+    try:
+        return engine.containers.get(name)
+    except NotFound:
+        return None
+
+
+class _Wrong(Exception):
+    """What a container says or answers in place of what it must."""
+
+
+def _recover(engine: Any, name: str) -> None:
+    """Finish or undo what an earlier deployment was at when it was killed."""
+    for suffix in ("next", "front-next"):
+        if left := find(engine, f"{name}-{suffix}"):
+            left.remove(force=True)
+    if old := find(engine, f"{name}-old"):
+        if find(engine, name):
+            _end(old)
+        else:
+            old.rename(name)
+
+
+def _network(engine: Any, name: str, model: str) -> None:
+    if not engine.networks.list(names=[f"^{name}$"]):
+        engine.networks.create(name, driver="bridge", check_duplicate=True, labels={MODEL: model})
+
+
+def _remove_network(engine: Any, name: str) -> bool:
+    found = engine.networks.list(names=[f"^{name}$"])
+    for network in found:
+        network.remove()
+    return bool(found)
+
+
+def _front(engine: Any, release: Release, wanted: Wanted, made: list[Any]) -> tuple[Any, Any]:
+    """The container that keeps the port; and the one before it, where the port is to change."""
+    name = deployment(release.model)
+    before = find(engine, f"{name}-front")
+    if before and wanted.port in (0, published_port(before)):
+        before.start()  # does nothing where it runs
+        return before, None
+    port = wanted.port or DEFAULT_PORT
+    _image(engine, release.image)
+    front = engine.containers.create(
+        _front_image(engine, release.image),
+        entrypoint=["python", "-c", _FORWARD.read_text()],
+        command=[str(_INSIDE), name, str(_INSIDE)],
+        name=f"{name}-front-next" if before else f"{name}-front",
+        network=name,
+        ports={f"{_INSIDE}/tcp": (HOST, port)},
+        mem_limit=_FRONT_MEMORY,
+        labels={MODEL: release.model, ROLE: "front"},
+        **SEALED,
+    )
+    made.append(front)
+    _begin(front, port)
+    return front, before
+
+
+def _begin(container: "Container", port: int) -> None:
+    from docker.errors import APIError
+
+    try:
+        container.start()
+    except APIError as error:
+        said = error.explanation or str(error)
+        if "port is already allocated" in said or "address already in use" in said:
+            raise UserError(
+                f"expected a free port, got {port}, which is taken; choose another one: --port"
+            ) from None
+        raise UserError(f"expected a container that starts, got: {said}") from None
+
+
+def _front_image(engine: Any, image: str) -> str:
+    """The base that the image was built on, where it is here: it outlives the version."""
+    from docker.errors import ImageNotFound
+
+    from serving.base import NAME
+
+    base = engine.images.get(image).labels.get(BASE, "")
+    try:
+        return str(engine.images.get(f"{NAME}:{base}").id) if base else image
+    except ImageNotFound:
+        return image
+
+
+def _image(engine: Any, image: str) -> None:
+    """Have an image here.
+
+    Raises
+    ------
+    UserError
+        It is neither here nor in its registry.
+    """
+    from docker.errors import APIError, ImageNotFound
+
+    try:
+        engine.images.get(image)
+    except ImageNotFound:
+        try:
+            engine.images.pull(image)
+        except APIError as error:
+            raise UserError(
+                f"expected an image that is here or can be pulled, got {image}: "
+                f"{error.explanation or error}; correct --image"
+            ) from None
+
+
+def _start(engine: Any, release: Release, wanted: Wanted, token: Path | None) -> Any:
+    """The new server, beside the one that answers."""
+    name = deployment(release.model)
+    _image(engine, release.image)
+    environment = {**settings(wanted), "SIXFOLD_DRAIN_SECONDS": str(_DRAIN_SECONDS)}
+    volumes = {}
+    if token:
+        environment["SIXFOLD_TOKEN_FILE"] = _TOKEN
+        volumes[str(token)] = {"bind": _TOKEN, "mode": "ro"}
+    labels = {MODEL: release.model, ROLE: "server"}
+    container = engine.containers.create(
+        release.image,
+        name=f"{name}-next",
+        network=name,
+        nano_cpus=round(wanted.cpu * 1e9),
+        mem_limit=wanted.memory,
+        memswap_limit=wanted.memory,
+        environment=environment,
+        volumes=volumes,
+        labels={**labels, VERSION: release.version, RUN: release.run_id},
+        **SEALED,
+    )
+    try:
+        _begin(container, 0)
+    except BaseException:
+        container.remove(force=True)
+        raise
+    return container
+
+
+def _ask(container: Any, url: str, release: Release, seconds: float) -> None:
+    """Have a container's own Python ask a URL for the recorded predictions.
+
+    Raises
+    ------
+    _Wrong
+        They are not answered.
+    """
+    from docker.errors import APIError
+
+    named = f"{release.model}/{release.version}"
+    words = [url, BUNDLE, named, f"{seconds:g}", str(_ASKED)]
+    try:
+        _, output = container.exec_run(["python", "-c", _SMOKE.read_text(), *words])
+    except APIError as error:
+        if error.status_code != 409:  # it has ended
+            raise
+        output = b""
+    text = (output or b"").decode(errors="replace").strip()
+    try:
+        wrong = json.loads(text.splitlines()[-1])["wrong"]
+    except (ValueError, IndexError, KeyError, TypeError):
+        wrong = "its container has ended" if not text else text[-300:]
+    if wrong:
+        last = _last_line(container)
+        raise _Wrong(f"{wrong}; its last words: {last}" if last else wrong)
+
+
+def _last_line(container: Any) -> str:
+    lines = container.logs(tail=20).decode(errors="replace").splitlines()
+    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+
+
+def _exchange(name: str, old: Any, new: Any) -> None:
+    """Give the new container the name that connections are handed on to, and have it known."""
+    if old:
+        old.rename(f"{name}-old")
+    new.rename(name)
+    time.sleep(_SETTLE)
+
+
+def _exchange_back(name: str, old: Any, new: Any) -> None:
+    """Undo an exchange, wherever it was interrupted."""
+    new.reload()
+    if new.name == name:
+        new.rename(f"{name}-next")
+    if old:
+        old.reload()
+        if old.name != name:
+            old.rename(name)
+
+
+def _end(container: Any) -> None:
+    """Let a container finish what it is at, and remove it."""
+    container.stop(timeout=_STOP_SECONDS)
+    container.remove(force=True)
+
+
+def _token(state: State, wanted: Wanted, old: Any) -> Path | None:
+    """The file that is mounted: of the token given now, or of the one before."""
+    token = read_token(wanted.token_file)
+    if token:
+        return state.keep_token(token)
+    mounts = old.attrs["Mounts"] if old else []
+    return next((Path(m["Source"]) for m in mounts if m["Destination"] == _TOKEN), None)
+
+
+def published_port(front: Any) -> int:
+    """The port of the host that a container keeps, whether it runs or not."""
+    bound = front.attrs["HostConfig"]["PortBindings"].get(f"{_INSIDE}/tcp") or [{}]
+    return int(bound[0].get("HostPort") or 0)
+
+
+def _version(container: Any) -> str:
+    return f"version {container.labels.get(VERSION, '?')}"
+
+
+def _sample(container: Any) -> dict[str, Any]:
+    """A row of the recorded sample."""
+    _, output = container.exec_run(["cat", f"{BUNDLE}/sample.json"])
+    row: dict[str, Any] = json.loads(output)["rows"][0]
+    return row

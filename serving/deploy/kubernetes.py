@@ -1,0 +1,346 @@
+"""A version goes to Kubernetes: applied, rolled out, asked through its Service, or taken back.
+
+The rollout replaces pods one by one and never has fewer ready ones than before. A pod that ends
+has left the Service's endpoints first, goes on answering for some seconds, and ends the connections
+that are still open with an answer: clients lose no request. When pods do not become ready, or the
+Service does not answer the recorded sample as recorded, `kubectl rollout undo` brings back what
+was there; of a first deployment nothing is left.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from serving.deploy import manifests
+from serving.deploy.kubectl import Kubectl, KubectlError, selector
+from serving.deploy.manifests import PORT
+from serving.deploy.names import deployment, slug
+from serving.deploy.wanted import Release, Wanted, read_token
+from training.errors import SixfoldError, UserError
+
+_SMOKE = Path(__file__).with_name("smoke.py")
+_REVISION = "deployment.kubernetes.io/revision"
+_HASH = "pod-template-hash"
+_POLL = 0.5
+_BASE_SECONDS, _SECONDS_A_REPLICA = 60, 40
+_ASKED = 10  # times a replica, so that each is likely to answer some
+_SMOKE_PATIENCE = 130.0
+#: A pod that waits for one of these does not come up by waiting longer.
+_NO_IMAGE = ("ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
+_HOPELESS = ("CrashLoopBackOff", "CreateContainerConfigError", "RunContainerError")
+
+
+@dataclass(frozen=True)
+class RolledOut:
+    """What answers now.
+
+    Attributes
+    ----------
+    name, namespace : str
+    url : str
+        In the cluster.
+    replicas : int
+    share : int
+        Of the requests, in percent.
+    answers : int
+        Right ones to the recorded sample, through the Service.
+    """
+
+    name: str
+    namespace: str
+    url: str
+    replicas: int
+    share: int
+    answers: int
+
+
+class _Failed(SixfoldError):
+    """A version that does not come up, and is to be taken back."""
+
+
+class _NoImage(_Failed, UserError):
+    """The cluster has no image of it."""
+
+
+def roll_out(
+    kubectl: Kubectl, release: Release, wanted: Wanted, say: Callable[[str], None]
+) -> RolledOut:
+    """Bring a version up, in place of the one that is there or beside it.
+
+    Raises
+    ------
+    UserError
+        No cluster, no such namespace, no Gateway API for a canary, or an image that the cluster
+        cannot pull.
+    SixfoldError
+        It did not come up or does not answer as recorded, and was taken back.
+    """
+    apis = kubectl.apis()
+    name = deployment(release.model)
+    before = kubectl.get("deployment", name)
+    _check(apis, wanted, bool(before))
+    token = _token(kubectl, release.model, wanted)
+    if wanted.canary:
+        objects = manifests.canary(release, wanted, token)
+        service = f"{name}-canary"
+    else:
+        replicas = _replicas(kubectl, name, before, wanted)
+        objects = manifests.stable(release, wanted, apis, replicas, token)
+        service = name
+    went = f"version {release.version} of {release.model}"
+    say(f"{went}: applying {len(objects)} objects to namespace {kubectl.namespace()}")
+    revision = _revision(kubectl.get("deployment", service))
+    replicas = objects[0]["spec"]["replicas"]
+    try:
+        kubectl.apply(manifests.as_yaml(objects))
+        say(f"{went}: rolling out {replicas} replicas")
+        _wait(kubectl, service, replicas)
+        say(f"{went}: asking the Service for the recorded predictions")
+        answers = _smoke(kubectl, release, service, _ASKED * replicas, bool(token))
+    except BaseException as error:
+        if wanted.canary:
+            _end_canary(kubectl, release.model, apis, wanted.gateway)
+            left = "the canary is removed"
+        else:
+            left = _take_back(kubectl, release.model, service, revision, say)
+        if not isinstance(error, (_Failed, KubectlError)):
+            raise
+        kind = UserError if isinstance(error, _NoImage) else SixfoldError
+        raise kind(f"{went} was taken back: {error}; {left}") from None
+    if wanted.canary:
+        item = manifests.route(release.model, wanted.canary, apis, wanted.gateway)
+        kubectl.apply(manifests.as_yaml([item]))
+    else:
+        _end_canary(kubectl, release.model, apis, wanted.gateway)
+    namespace = kubectl.namespace()
+    return RolledOut(
+        name=service,
+        namespace=namespace,
+        url=f"http://{service}.{namespace}:{PORT}",
+        replicas=replicas,
+        share=wanted.canary or 100,
+        answers=answers,
+    )
+
+
+def write(release: Release, wanted: Wanted, folder: Path) -> list[Path]:
+    """Write the objects as a kustomization, in the form of the cluster where one answers.
+
+    A token is not written: the Secret must be there, `NAME-token` with the key `token`.
+
+    Raises
+    ------
+    UserError
+        The folder cannot be written to.
+    """
+    try:
+        apis = Kubectl(wanted.namespace).apis()
+    except UserError:
+        apis = []
+    token = "given" if wanted.token_file else ""
+    if wanted.canary:
+        objects = manifests.canary(release, wanted, token)
+        objects.append(manifests.route(release.model, wanted.canary, apis, wanted.gateway))
+    else:
+        objects = manifests.stable(release, wanted, apis, token=token)
+    try:
+        return manifests.write(folder, objects)
+    except OSError as error:
+        raise UserError(
+            f"expected a folder that can be written to, got {folder}: {error.strerror}; name "
+            "another: --write"
+        ) from None
+
+
+def remove(kubectl: Kubectl, model: str) -> list[str]:
+    """Remove all of a model's objects, its pods after they have drained; what was there."""
+    apis = kubectl.apis()
+    kinds = ["deployment", "service", "networkpolicy", "horizontalpodautoscaler"]
+    kinds += ["poddisruptionbudget", "secret", "pod"]
+    kinds += ["httproute"] if manifests.gateway_api(apis) else []
+    kinds += ["servicemonitor"] if manifests.has_monitors(apis) else []
+    chosen = selector([("app.kubernetes.io/managed-by", "sixfold"), (manifests.MODEL, slug(model))])
+    found = kubectl.run("get", ",".join(kinds), "--selector", chosen, "--output", "name").split()
+    # What only follows from others goes with them, and is not waited for one by one.
+    owned = [name for name in found if not name.startswith("pod/")]
+    owned += [name for name in found if name.startswith("pod/") and name.endswith("-smoke")]
+    return kubectl.delete(*owned) if owned else []
+
+
+def _check(apis: list[str], wanted: Wanted, is_there: bool) -> None:
+    if wanted.canary and not is_there:
+        raise UserError(
+            f"expected a version of {wanted.model} that a canary can be beside, got none in this "
+            "namespace; deploy one without --canary first"
+        )
+    if wanted.canary and not manifests.gateway_api(apis):
+        raise UserError(
+            "expected a cluster with the Gateway API, got one without gateway.networking.k8s.io; "
+            "install it and a gateway, or leave --canary out"
+        )
+    if wanted.monitor and not manifests.has_monitors(apis):
+        raise UserError(
+            "expected a cluster with the Prometheus operator, got one without "
+            "monitoring.coreos.com/v1; install it, or leave --monitor out"
+        )
+
+
+def _token(kubectl: Kubectl, model: str, wanted: Wanted) -> str:
+    """Mark of the Secret with the token: a new one, or the one that is there; '' for none."""
+    token = read_token(wanted.token_file)
+    if token:
+        kubectl.apply(manifests.as_yaml([manifests.secret(model, token)]))
+    found = kubectl.get("secret", f"{deployment(model)}-token")
+    return str(found["metadata"]["resourceVersion"]) if found else ""
+
+
+def _replicas(kubectl: Kubectl, name: str, before: Any, wanted: Wanted) -> int:
+    """Those wanted, or as many as the autoscaler has found to be needed."""
+    scaler = kubectl.get("horizontalpodautoscaler", name) if before else None
+    there = int(before["spec"]["replicas"]) if before else 0
+    if not scaler or there <= scaler["spec"]["minReplicas"]:
+        return wanted.replicas
+    return min(max(there, wanted.replicas), wanted.replicas * manifests.MOST_REPLICAS)
+
+
+def _revision(found: Any) -> str:
+    return str(found["metadata"].get("annotations", {}).get(_REVISION, "")) if found else ""
+
+
+def _wait(kubectl: Kubectl, name: str, replicas: int) -> None:
+    """Until all replicas are of the new version and ready.
+
+    Raises
+    ------
+    _Failed
+        They do not come up.
+    """
+    seconds = _BASE_SECONDS + _SECONDS_A_REPLICA * replicas
+    status = kubectl.start("rollout", "status", f"deployment/{name}", f"--timeout={seconds}s")
+    try:
+        while status.poll() is None:
+            _look_at_pods(kubectl, name)
+            time.sleep(_POLL)
+    finally:
+        status.kill()
+        printed, _ = status.communicate()
+    if status.returncode:
+        _look_at_pods(kubectl, name, last=True)
+        lines = printed.strip().splitlines()
+        raise _Failed(lines[-1] if lines else "the rollout did not end")
+
+
+def _look_at_pods(kubectl: Kubectl, name: str, last: bool = False) -> None:
+    """Whether any of the newest revision's pods cannot come up; `last`: or has not."""
+    found = kubectl.get("deployment", name)
+    if not found:
+        return
+    labels = sorted(found["spec"]["selector"]["matchLabels"].items())
+    sets = [
+        item
+        for item in kubectl.items("replicaset", "--selector", selector(labels))
+        if _revision(item) == _revision(found)
+    ]
+    if not sets:
+        return
+    labels.append((_HASH, sets[0]["metadata"]["labels"][_HASH]))
+    for pod in kubectl.items("pod", "--selector", selector(labels)):
+        _look_at(kubectl, pod, last)
+
+
+def _look_at(kubectl: Kubectl, pod: dict[str, Any], last: bool) -> None:
+    name = pod["metadata"]["name"]
+    for container in pod["status"].get("containerStatuses", []):
+        waiting = container["state"].get("waiting", {})
+        reason, message = waiting.get("reason", ""), waiting.get("message", "")
+        if reason in _NO_IMAGE:
+            raise _NoImage(
+                f"expected an image that the cluster can pull, got {container['image']}: {reason}; "
+                "push it (`sixfold build NAME --tag REGISTRY/NAME --push`) and name it: --image"
+            )
+        if reason in _HOPELESS:
+            raise _Failed(f"{_last_line(kubectl, name) or message or reason} ({reason})")
+        if last and not container["ready"]:
+            raise _Failed(f"not ready: {_last_line(kubectl, name) or reason or 'it says nothing'}")
+    for condition in pod["status"].get("conditions", []) if last else []:
+        if condition["type"] == "PodScheduled" and condition["status"] != "True":
+            raise _Failed(f"no node takes it: {condition.get('message', '')}")
+
+
+def _last_line(kubectl: Kubectl, pod: str) -> str:
+    """The last that a pod has said, in this life or the one before."""
+    for more in ([], ["--previous"]):
+        try:
+            printed = kubectl.run("logs", pod, "--tail", "5", *more)
+        except KubectlError:
+            continue
+        lines = [line.strip() for line in printed.splitlines() if line.strip()]
+        if lines:
+            return lines[-1][:300]
+    return ""
+
+
+def _smoke(kubectl: Kubectl, release: Release, service: str, times: int, token: bool) -> int:
+    """Ask the Service from a pod beside it; how many answers were right.
+
+    Raises
+    ------
+    _Failed
+        One was not.
+    """
+    pod = manifests.smoke_pod(release, service, _SMOKE.read_text(), times, token)
+    name = pod["metadata"]["name"]
+    kubectl.delete(f"pod/{name}")
+    try:
+        kubectl.run("create", "--filename", "-", given=json.dumps(pod))
+        until = time.monotonic() + _SMOKE_PATIENCE
+        while time.monotonic() < until:
+            phase = kubectl.get("pod", name)["status"].get("phase", "")
+            if phase in ("Succeeded", "Failed"):
+                break
+            time.sleep(_POLL)
+        printed = kubectl.run("logs", name)
+        try:
+            found = json.loads(printed.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            raise _Failed(
+                f"the smoke request has not come to an end: {printed.strip()[-300:]}"
+            ) from None
+        if found["wrong"]:
+            raise _Failed(f"the smoke request has failed: {found['wrong']}")
+        return int(found["answers"])
+    finally:
+        kubectl.delete(f"pod/{name}")
+
+
+def _take_back(
+    kubectl: Kubectl, model: str, name: str, revision: str, say: Callable[[str], None]
+) -> str:
+    """Bring back what was there before; what that is, in words."""
+    if not revision:
+        remove(kubectl, model)
+        return "there was no other, and nothing of it is left"
+    found = kubectl.get("deployment", name)
+    if _revision(found) != revision:
+        say("going back to what was there before")
+        kubectl.run("rollout", "undo", f"deployment/{name}", f"--to-revision={revision}")
+    kubectl.run("rollout", "status", f"deployment/{name}", "--timeout=300s", timeout=310)
+    found = kubectl.get("deployment", name)
+    version = found["spec"]["template"]["metadata"]["labels"].get(manifests.VERSION, "?")
+    return f"version {version} answers"
+
+
+def _end_canary(kubectl: Kubectl, model: str, apis: list[str], gateway: str) -> None:
+    """A canary ends: first its route leads to the one Service again."""
+    name = deployment(model)
+    if manifests.gateway_api(apis):
+        found = kubectl.get("httproute", name)
+        if found:
+            parents = found["spec"].get("parentRefs") or [{"name": gateway}]
+            item = manifests.route(model, 0, apis, parents[0]["name"])
+            kubectl.apply(manifests.as_yaml([item]))
+    if kubectl.get("deployment", f"{name}-canary"):
+        kubectl.delete(f"deployment/{name}-canary", f"service/{name}-canary")

@@ -1,0 +1,166 @@
+"""What to deploy: what the user asked for, checked, and the image that it comes to."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serving.build import Wanted as WantedImage
+from serving.build import build, find
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_LEAST_MEMORY = 96 << 20  # a server with one worker and a small model
+_CPU = re.compile(r"(\d+(?:\.\d+)?)(m?)")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to deploy, and how.
+
+    Attributes
+    ----------
+    model : str
+    version : str
+        '' for the one in Production.
+    port : int
+        0 for the one that it has, or 8080.
+    cpu : float
+        CPUs a replica.
+    memory : int
+        Bytes a replica.
+    replicas : int
+    workers : int
+        Processes a replica; 0 for one a CPU.
+    canary : int
+        Share of the requests for this version in percent, beside the one that is there; 0 for all
+        in its place.
+    namespace : str
+        '' for that of kubectl's context.
+    image : str
+        '' to use the image of this version that is here, or build it.
+    token_file : Path, optional
+        Holds the token that requests must bring.
+    gateway : str
+        That the canary's route belongs to.
+    monitor : bool
+        With a ServiceMonitor.
+    """
+
+    model: str
+    version: str = ""
+    port: int = 0
+    cpu: float = 1.0
+    memory: int = 512 << 20
+    replicas: int = 3
+    workers: int = 0
+    canary: int = 0
+    namespace: str = ""
+    image: str = ""
+    token_file: Path | None = None
+    gateway: str = "gateway"
+    monitor: bool = False
+
+
+@dataclass(frozen=True)
+class Release:
+    """A version and its image.
+
+    Attributes
+    ----------
+    model, version, run_id : str
+    image : str
+    """
+
+    model: str
+    version: str
+    run_id: str
+    image: str
+
+
+def release(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) -> Release:
+    """The version that is wanted and its image, which is built if there is none.
+
+    Raises
+    ------
+    UserError
+        No such version, nothing in Production, or one of those of `build`.
+    """
+    version = find(client, wanted.model, wanted.version)
+    image = wanted.image
+    if not image:
+        from registry.store import read_facts
+        from serving.engine import connect
+        from serving.serve import built_image
+
+        image = built_image(connect(), read_facts(client, version), say)
+        if image:
+            say(f"{version.name}: re-using the image {image}")
+        else:
+            image = build(client, WantedImage(version.model, version.version), say).tag
+    return Release(version.model, version.version, version.run_id, image)
+
+
+def read_token(file: Path | None) -> str:
+    """The token in a file; '' if there is no file.
+
+    Raises
+    ------
+    UserError
+        It cannot be read, or is no token.
+    """
+    if file is None:
+        return ""
+    try:
+        token = file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no text"
+        raise UserError(
+            f"expected a token in {file}, got: {reason}; correct --token-file"
+        ) from None
+    if not token or not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise UserError(
+            f"expected one line of visible characters in {file}, got something else; "
+            "`openssl rand -hex 32` makes a token"
+        )
+    return token
+
+
+def parse_cpu(text: str) -> float:
+    """CPUs from `1`, `0.5` or `500m`.
+
+    Raises
+    ------
+    UserError
+    """
+    match = _CPU.fullmatch(text.strip().lower())
+    cpu = float(match[1]) / (1_000 if match[2] else 1) if match else 0.0
+    if not 0.05 <= cpu <= 1_024:
+        raise UserError(f"expected --cpu such as 1, 0.5 or 500m, got {text!r}")
+    return cpu
+
+
+def parse_memory(text: str) -> int:
+    """Bytes from `512m`, `1g` or `512Mi`.
+
+    Raises
+    ------
+    UserError
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b?)\s*", text.lower())
+    size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
+    if size < _LEAST_MEMORY:
+        raise UserError(f"expected --memory such as 512m or 1g, of at least 96m, got {text!r}")
+    return size
+
+
+def settings(wanted: Wanted) -> dict[str, str]:
+    """The server's environment."""
+    found: dict[str, Any] = {}
+    if wanted.workers:
+        found["SIXFOLD_WORKERS"] = str(wanted.workers)
+    return found
