@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CARRIED = (
     "__init__.py",
     "algorithms",
+    "binning.py",
     "chunks.py",
     "errors.py",
     "features.py",

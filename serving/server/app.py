@@ -63,7 +63,8 @@ class App:
         self._threads = ThreadPoolExecutor(_THREADS, "large")
         self._under_way = 0
         self._token = b"Bearer " + settings.token.encode() if settings.token else b""
-        named = quote(f"{bundle.model}/{bundle.version}", safe="/ ")
+        named = f"{bundle.model}/{bundle.version}"
+        named = named if named.isascii() and named.isprintable() else quote(named)
         self._version = (b"sixfold-version", named.encode())
         sample = predictor.read(bundle.sample_cells())
         self._joiner: Joiner | None = None

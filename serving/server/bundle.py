@@ -1,6 +1,7 @@
 """The folder that a version was compiled to, and what predicts from it."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,9 +78,7 @@ class OnnxPredictor:
     """
 
     def __init__(self, bundle: Bundle) -> None:
-        import onnxruntime
-
-        onnxruntime.disable_telemetry_events()
+        onnxruntime = import_runtime()
         options = onnxruntime.SessionOptions()
         # More threads would sum trees in another order, and ties would fall the other way.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -101,6 +100,14 @@ class OnnxPredictor:
         """As `Predictor.predict`."""
         found: np.ndarray = self._session.run(("raw",), {"rows": rows})[0]
         return found
+
+
+def import_runtime() -> Any:
+    """ONNX Runtime, told before it is imported to send nothing: later would be too late."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime
 
 
 _PREDICTORS = {"onnx": OnnxPredictor}

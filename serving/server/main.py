@@ -89,6 +89,9 @@ def _bind(host: str, port: int) -> socket.socket:
 def _preload() -> None:
     """Import, once and for all workers, what they would import each."""
     import httptools  # noqa: F401
-    import onnxruntime  # noqa: F401
     import prometheus_client  # noqa: F401
     import uvloop  # noqa: F401
+
+    from serving.server.bundle import import_runtime
+
+    import_runtime()

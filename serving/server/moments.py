@@ -1,9 +1,8 @@
 """Texts that are dates, and their parts: as `training.values` reads them, without pandas.
 
-Two differences remain. A text with more than six digits of a second makes pandas count the whole
+One difference remains. A text with more than six digits of a second makes pandas count the whole
 column in nanoseconds, so that dates outside 1678 to 2262 are missing; here only that cell's own
-date is. And years before 0, which pandas reads sometimes with their sign and sometimes without,
-are missing.
+date is.
 """
 
 import re
@@ -20,7 +19,7 @@ _FAR = 2**63 // 1000  # microseconds whose nanoseconds fill 64 bits
 _LONGEST = 64
 
 _ISO = re.compile(
-    r"""\s*(\d{4})
+    r"""(?:-(?P<before>\d{1,4}+)|\s*-?(?P<year>\d{4}))
     (?:(?P<sep>[-./\\ ])(?P<m1>\d{1,2})(?:(?P=sep)(?P<d1>\d{1,2})(?P<time>[T ].*)?)?
       |(?P<m2>\d\d)(?P<d2>\d\d)(?P<time2>[T ].*)?)?""",
     re.ASCII | re.VERBOSE | re.DOTALL,
@@ -89,7 +88,8 @@ def _iso(text: str) -> int | None:
     if day is None:
         return None
     month, of_month = day["m1"] or day["m2"], day["d1"] or day["d2"]
-    days = _days(int(day[1]), int(month or 1), int(of_month or 1))
+    year = -int(day["before"]) if day["before"] else int(day["year"])
+    days = _days(year, int(month or 1), int(of_month or 1))
     if days is None:
         return None
     rest = day["time"] or day["time2"]

@@ -1,6 +1,8 @@
 """One worker: loads the model, answers until it is told to end, then finishes what it has begun."""
 
 import logging
+import os
+import signal
 import socket
 import time
 from types import FrameType
@@ -59,6 +61,7 @@ class _Server(uvicorn.Server):
         self._drain_seconds = drain_seconds
         self._metrics = metrics
         self._ends = float("inf")
+        self._parent = os.getppid()
 
     async def startup(self, sockets: Any = None) -> None:
         """Begin to accept."""
@@ -75,6 +78,8 @@ class _Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop accepting; asked ten times a second."""
+        if os.getppid() != self._parent and not self._app.draining:
+            self.handle_exit(signal.SIGTERM, None)  # nobody is left who would
         if time.monotonic() >= self._ends:
             self.should_exit = True
         return await super().on_tick(counter)

@@ -1,8 +1,11 @@
 """MLflow's own command alone, and the image that it builds from a model of ours."""
 
 import json
+import platform
 import subprocess
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,25 @@ from training.sample import read_sample
 
 IMAGE = "sixfold-test-plain:1"
 TRAIN = ["train", "sklearn:breast_cancer", "--algorithms", "decision_tree", "--search", "none"]
+
+
+@contextmanager
+def base() -> Iterator[None]:
+    """The image that MLflow starts from: of the very Python that logged the model.
+
+    Where no registry has it, the project's stand-in for python:3.11-slim is it for the while.
+    """
+    exact = f"python:{platform.python_version()}-slim"
+    there = subprocess.run(["docker", "image", "inspect", exact], capture_output=True)
+    pulled = there.returncode and subprocess.run(["docker", "pull", exact], capture_output=True)
+    if not pulled or pulled.returncode == 0:
+        yield
+        return
+    docker("tag", "python:3.11-slim", exact)
+    try:
+        yield
+    finally:
+        docker("image", "rm", "--no-prune", exact)
 
 
 def docker(*arguments: str) -> str:
@@ -33,7 +55,8 @@ def test_mlflow_builds_an_image_of_the_version_in_production(tmp_path: Path) -> 
     build = ["models", "build-docker", "-m", "models:/plain/Production", "-n", IMAGE]
     environment = {"MLFLOW_TRACKING_URI": store}
     try:
-        call(tmp_path, "mlflow", [*build, "--env-manager", "local"], environment)
+        with base():
+            call(tmp_path, "mlflow", [*build, "--env-manager", "local"], environment)
         container = docker("run", "--detach", "--publish", "127.0.0.1::8080", IMAGE)
         try:
             address = f"http://{docker('port', container, '8080').splitlines()[0]}"

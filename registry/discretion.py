@@ -2,7 +2,8 @@
 
 MLflow's runner writes the keys of an S3 artifact store, and a password in the tracking server's
 address, into its `docker run` command, and logs the command. MLflow loads this as a plugin
-(`mlflow.run_context_provider` in pyproject.toml) wherever Sixfold is installed.
+(`mlflow.run_context_provider` in pyproject.toml) wherever Sixfold is installed, so it is not in
+`training`: a logged model carries modules of that name, and would then get these for its own.
 """
 
 import logging

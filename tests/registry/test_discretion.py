@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.discretion import Discretion, without_secrets
+from registry.discretion import Discretion, without_secrets
 
 COMMAND = (
     "docker run --rm -v /a:/b -e MLFLOW_RUN_ID=0123 -e AWS_SECRET_ACCESS_KEY={} "
@@ -41,9 +41,13 @@ def test_the_runners_log_has_no_secret(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_mlflow_loads_it_by_itself() -> None:
+    """And nothing else of ours: a model that is loaded next brings its own `training`."""
     code = (
-        "import logging, mlflow.projects; "
-        "print([f.__name__ for f in logging.getLogger('mlflow.projects.backend.local').filters])"
+        "import logging, sys, mlflow.projects, mlflow.pyfunc; "
+        "print([f.__name__ for f in logging.getLogger('mlflow.projects.backend.local').filters]); "
+        "print([name for name in sys.modules if name.partition('.')[0] == 'training'])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "_hide" in done.stdout
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["['_hide']", "[]"]
