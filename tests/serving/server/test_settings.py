@@ -1,0 +1,85 @@
+"""The environment, and the CPUs that a container's quota leaves."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from serving.server.errors import Unservable
+from serving.server.settings import Settings, cpus, read_settings
+
+HOST_CPUS = len(os.sched_getaffinity(0))
+
+
+def test_defaults() -> None:
+    assert read_settings({}) == Settings(workers=cpus())
+
+
+def test_all_of_them(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret\n")
+    found = read_settings(
+        {
+            "SIXFOLD_HOST": "::1",
+            "SIXFOLD_PORT": "0",
+            "SIXFOLD_WORKERS": "3",
+            "SIXFOLD_TOKEN_FILE": str(tmp_path / "token"),
+            "SIXFOLD_MAX_BODY": "10",
+            "SIXFOLD_MAX_ROWS": "11",
+            "SIXFOLD_MAX_SECONDS": "0.5",
+            "SIXFOLD_MAX_CONCURRENCY": "12",
+            "SIXFOLD_DRAIN_SECONDS": "5",
+        }
+    )
+    assert found == Settings("::1", 0, 3, "s3cret", 10, 11, 0.5, 12, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SIXFOLD_PORT", "65536"),
+        ("SIXFOLD_PORT", "http"),
+        ("SIXFOLD_WORKERS", "0"),
+        ("SIXFOLD_MAX_ROWS", "-1"),
+        ("SIXFOLD_MAX_BODY", "1e6"),
+        ("SIXFOLD_MAX_SECONDS", "nan"),
+        ("SIXFOLD_MAX_SECONDS", "inf"),
+        ("SIXFOLD_DRAIN_SECONDS", "-1"),
+        ("SIXFOLD_TOKEN_FILE", "/nowhere/token"),
+    ],
+)
+def test_what_is_wrong_is_named(name: str, value: str) -> None:
+    with pytest.raises(Unservable, match=name):
+        read_settings({name: value})
+
+
+def test_an_empty_token_file_is_no_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n")
+    with pytest.raises(Unservable, match="empty"):
+        read_settings({"SIXFOLD_TOKEN_FILE": str(tmp_path / "token")})
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [
+        ("max 100000", HOST_CPUS),
+        ("50000 100000", 1),
+        ("100000 100000", 1),
+        ("150000 100000", min(2, HOST_CPUS)),
+        ("99900000 100000", HOST_CPUS),
+    ],
+)
+def test_cpus_of_cgroup_2(tmp_path: Path, quota: str, expected: int) -> None:
+    (tmp_path / "cpu.max").write_text(quota + "\n")
+    assert cpus(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [("-1", HOST_CPUS), ("20000", 1)])
+def test_cpus_of_cgroup_1(tmp_path: Path, quota: str, expected: int) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota + "\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert cpus(tmp_path) == expected
+
+
+def test_cpus_without_a_cgroup(tmp_path: Path) -> None:
+    assert cpus(tmp_path) == HOST_CPUS
