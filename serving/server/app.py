@@ -77,11 +77,14 @@ class App:
         try:
             answer = await self._answer(route, scope, receive)
         except Refused as refused:
-            self._metrics.error(refused.kind)
-            headers = [(b"content-type", b"application/json"), *refused.headers]
-            answer = refused.status, headers, orjson.dumps(refused.record())
+            answer = self._refusal(refused)
         except _Gone:
             return
+        except Exception as error:  # noqa: BLE001  whatever it is, the answer says nothing of it
+            _log.error("a request failed: %s", _where(error))
+            answer = self._refusal(
+                Refused(500, "internal", "expected to answer, but failed; the log says where")
+            )
         status, headers, body = answer
         self._metrics.request(route.number, status)
         more = [self._version, (b"content-length", b"%d" % len(body))]
@@ -90,6 +93,11 @@ class App:
         start = {"type": "http.response.start", "status": status, "headers": headers + more}
         await send(start)
         await send({"type": "http.response.body", "body": body})
+
+    def _refusal(self, refused: Refused) -> Answer:
+        self._metrics.error(refused.kind)
+        headers = [(b"content-type", b"application/json"), *refused.headers]
+        return refused.status, headers, orjson.dumps(refused.record())
 
     async def _answer(self, route: Route, scope: dict[str, Any], receive: Receive) -> Answer:
         headers = dict(scope["headers"])
@@ -124,11 +132,6 @@ class App:
         except asyncio.CancelledError:
             overdue = True
             raise
-        except Refused:
-            raise
-        except Exception as error:  # noqa: BLE001  whatever it is, the answer says nothing of it
-            _log.error("a prediction failed: %s", _where(error))
-            raise Refused(500, "internal", "the prediction failed; the log says where") from None
         finally:
             self._under_way -= 1
             self._metrics.end()
@@ -183,11 +186,8 @@ class App:
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         most = self._settings.max_body
-        too_large = Refused(
-            413, "body_size", f"expected a body of at most {most} bytes; send fewer"
-        )
         if b"content-length" in headers and int(headers[b"content-length"]) > most:
-            raise too_large
+            raise _too_large(most)
         message = await receive()
         body: bytes = message.get("body", b"")
         if message.get("more_body"):
@@ -197,17 +197,21 @@ class App:
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > most:
-                    raise too_large
+                    raise _too_large(most)
             body = b"".join(parts)
         if message["type"] == "http.disconnect":
             raise _Gone
         if len(body) > most:
-            raise too_large
+            raise _too_large(most)
         return body
 
 
 class _Gone(Exception):
     """The client went away; nobody is there to be answered."""
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(413, "body_size", f"expected a body of at most {most} bytes; send fewer")
 
 
 def _where(error: Exception) -> str:

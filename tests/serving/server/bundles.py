@@ -56,7 +56,12 @@ def sample_rows(schema: Schema, rows: int = 5) -> list[dict[str, Any]]:
             {c.name: float(v) for c, v in zip(schema.used, rng.normal(size=6), strict=True)}
             for _ in range(rows)
         ]
-    gaps = [{}, {"colour": None}, {"count": "7", "grade": "x"}, {"born": "", "smoker": "no"}]
+    gaps: list[dict[str, Any]] = [
+        {},
+        {"colour": None},
+        {"count": "7", "grade": "x"},
+        {"born": "", "smoker": "no"},
+    ]
     return [ROW | {"size [cm]": 150.0 + at} | gaps[at % 4] for at in range(rows)]
 
 
@@ -106,7 +111,7 @@ class Linear:
             nodes.append(helper.make_node("Squeeze", ["scores", "axis"], ["raw"]))
         width = len(self.schema.features)
         rows = helper.make_tensor_value_info("rows", TensorProto.DOUBLE, ["n", width])
-        shape = ["n", classes] if classes else ["n"]
+        shape: list[str | int | None] = ["n", classes] if classes else ["n"]
         raw = helper.make_tensor_value_info("raw", TensorProto.DOUBLE, shape)
         graph = helper.make_graph(nodes, "linear", [rows], [raw], inner)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_a_damaged_bundle(tmp_path: Path, file: str, content: str | None) -> Non
 
 
 @pytest.mark.parametrize(("facts", "message"), [({"format": 2}, "format"), ({"path": "c"}, "path")])
-def test_a_bundle_of_another_kind(tmp_path: Path, facts: dict[str, object], message: str) -> None:
+def test_a_bundle_of_another_kind(tmp_path: Path, facts: dict[str, Any], message: str) -> None:
     write_bundle(tmp_path, NUMBERS, **facts)
     with pytest.raises(Unservable, match=message):
         read_bundle(tmp_path)

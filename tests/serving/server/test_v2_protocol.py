@@ -61,7 +61,7 @@ def test_columns_as_tensors(mixed: V2Protocol) -> None:
 
 def test_one_tensor_of_all_columns(tmp_path: Path) -> None:
     v2 = protocol(tmp_path, NUMBERS)
-    rows = [[1.0, 2.0, 3.0, 4.0, 5.0, None], [0.0] * 6]
+    rows: list[list[Any]] = [[1.0, 2.0, 3.0, 4.0, 5.0, None], [0.0] * 6]
     tensor = {"name": "rows", "shape": [2, 6], "datatype": "FP64", "data": rows}
     assert parse(v2, {"inputs": [tensor]})[0] == rows
     tensor["data"] = [*rows[0], *rows[1]]
@@ -71,8 +71,8 @@ def test_one_tensor_of_all_columns(tmp_path: Path) -> None:
 def test_outputs_are_all_or_those_chosen(mixed: V2Protocol) -> None:
     inputs = tensors(ROW, ROW)
     labels = {"name": "predict", "datatype": "INT64", "shape": [2], "data": [30, 1]}
-    shares = {"name": "predict_proba", "datatype": "FP64", "shape": [2, 3]}
-    shares["data"] = RAW.ravel().tolist()  # type: ignore[assignment]
+    shares: dict[str, Any] = {"name": "predict_proba", "datatype": "FP64", "shape": [2, 3]}
+    shares["data"] = RAW.ravel().tolist()
     for chosen, expected in [
         (None, [labels, shares]),
         ([], [labels, shares]),
