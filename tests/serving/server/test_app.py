@@ -1,0 +1,109 @@
+"""The application with predictors that are slow or fail, which compiled ones hardly are."""
+
+import asyncio
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from serving.server.app import App
+from serving.server.bundle import OnnxPredictor, read_bundle
+from serving.server.metrics import Metrics
+from serving.server.routes import NAMES
+from serving.server.settings import Settings
+from tests.serving.server.bundles import NUMBERS, write_bundle
+
+ROW = {f"x{at}": float(at) for at in range(6)}
+SECRET = 123456.75
+
+
+class Moody(OnnxPredictor):
+    """A compiled model that sleeps, or fails at a number."""
+
+    seconds = 0.0
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        time.sleep(self.seconds)
+        if (rows == SECRET).any():
+            raise ArithmeticError(f"cannot stand {rows}")
+        return super().predict(rows)
+
+
+@pytest.fixture
+def bundle_folder(tmp_path: Path) -> Path:
+    write_bundle(tmp_path, NUMBERS)
+    return tmp_path
+
+
+def make(folder: Path, **settings: Any) -> tuple[App, Moody]:
+    bundle = read_bundle(folder)
+    predictor = Moody(bundle)
+    app = App(bundle, predictor, Settings(**settings), Metrics(bundle, NAMES, 1))
+    return app, predictor
+
+
+async def ask(app: App, rows: list[dict[str, float]]) -> tuple[int, dict[str, Any]]:
+    body = json.dumps({"dataframe_records": rows}).encode()
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/invocations", "method": "POST", "headers": []}
+    await app(scope, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])
+
+
+def test_a_failure_says_nothing_of_the_request(
+    bundle_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, _ = make(bundle_folder)
+    with caplog.at_level(logging.INFO):
+        status, record = asyncio.run(ask(app, [ROW | {"x1": SECRET}]))
+    assert status == 500
+    assert record["error_code"] == "INTERNAL_ERROR"
+    assert str(SECRET) not in json.dumps(record) + caplog.text
+    assert "ArithmeticError in Moody.predict, line" in caplog.text
+    assert asyncio.run(ask(app, [ROW]))[0] == 200
+
+
+def test_a_large_request_that_takes_too_long(bundle_folder: Path) -> None:
+    app, predictor = make(bundle_folder, max_seconds=0.1)
+    predictor.seconds = 0.7
+    status, record = asyncio.run(ask(app, [ROW] * 3000))
+    assert (status, record["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+    predictor.seconds = 0.0
+    assert asyncio.run(ask(app, [ROW]))[0] == 200
+
+
+def test_what_waits_is_joined_where_a_call_is_dear(bundle_folder: Path) -> None:
+    Moody.seconds = 0.002
+    try:
+        app, predictor = make(bundle_folder)
+    finally:
+        Moody.seconds = 0.0
+    calls: list[int] = []
+    predict = predictor.predict
+
+    def counted(rows: np.ndarray) -> np.ndarray:
+        calls.append(len(rows))
+        return predict(rows)
+
+    predictor.predict = counted  # type: ignore[method-assign]
+
+    async def all_at_once() -> list[tuple[int, dict[str, Any]]]:
+        return await asyncio.gather(*(ask(app, [ROW | {"x0": float(at)}]) for at in range(5)))
+
+    answers = asyncio.run(all_at_once())
+    assert calls == [5]
+    alone = [asyncio.run(ask(app, [ROW | {"x0": float(at)}])) for at in range(5)]
+    for (status, record), (_, expected) in zip(answers, alone, strict=True):
+        assert status == 200
+        np.testing.assert_allclose(record["predictions"], expected["predictions"], rtol=1e-12)
