@@ -5,7 +5,7 @@ from typing import Any
 from serving.server.answers import PREDICT, PREDICT_PROBA, Answers
 from serving.server.bundle import Bundle
 from serving.server.settings import Settings
-from serving.server.v2_protocol import DATATYPES
+from serving.server.v2_binary import DATATYPES
 from training.schema import Column
 
 _SHOWN = 20

@@ -1,8 +1,8 @@
 """The Open Inference Protocol (V2) over REST: metadata and inference.
 
 A column of the table is an input tensor of shape [n] or [n, 1]; one tensor of shape [n, columns]
-holds all of them in the schema's order. Tensors are JSON: flat, or nested row by row; null is a
-missing value. Outputs are `predict` and, for classes, `predict_proba`; all, if none is chosen.
+holds all of them in the schema's order. Data is flat, or nested row by row; null is a missing
+value. Outputs are `predict` and, for classes, `predict_proba`; all, if none is chosen.
 
 https://github.com/open-inference/open-inference-protocol
 """
@@ -21,12 +21,8 @@ from serving.server.cells import Cells
 from serving.server.errors import Refused, bad_request
 from serving.server.scoring_protocol import Write
 from serving.server.tables import Tables
+from serving.server.v2_binary import DATATYPES, HEADER, parse_binary
 from training.schema import Column
-
-DATATYPES = frozenset(
-    {"BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"}
-    | {"FP16", "FP32", "FP64", "BYTES"}
-)
 
 _OF_TARGET = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES"}
 
@@ -42,7 +38,11 @@ class V2Protocol:
 
     def server(self) -> dict[str, Any]:
         """What `/v2` answers."""
-        return {"name": "sixfold", "version": self._bundle.version, "extensions": []}
+        return {
+            "name": "sixfold",
+            "version": self._bundle.version,
+            "extensions": ["binary_tensor_data"],
+        }
 
     def model(self) -> dict[str, Any]:
         """What `/v2/models/NAME` answers."""
@@ -78,11 +78,12 @@ class V2Protocol:
         Refused
             400 or 415.
         """
-        if b"inference-header-content-length" in headers:
-            raise bad_request("format", "expected tensors as JSON, got the binary extension")
-        if media_type(headers.get(b"content-type")) != JSON:
+        if HEADER in headers:
+            request = parse_binary(body, headers[HEADER])
+        elif media_type(headers.get(b"content-type")) == JSON:
+            request = parse_object(body)
+        else:
             raise Refused(415, "content_type", f"expected content-type {JSON}")
-        request = parse_object(body)
         outputs = self._outputs(request.get("outputs"))
         name = request.get("id")
         if name is not None and not isinstance(name, str):

@@ -120,11 +120,6 @@ def test_metadata(mixed: V2Protocol) -> None:
     assert model["outputs"][1]["shape"] == [-1, 3]
 
 
-def test_the_binary_extension_is_refused(mixed: V2Protocol) -> None:
-    with pytest.raises(Refused, match="binary extension"):
-        mixed.parse(b"{}", {b"inference-header-content-length": b"2"})
-
-
 def changed(**changes: Any) -> dict[str, Any]:
     first, *others = tensors(ROW)
     return {"inputs": [first | changes, *others]}
