@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help train test test-fast lint format bench image lock clean
+.PHONY: help train serve test test-fast lint format bench image lock clean
 
 # Parameters of the project, as `mlflow run . -P name=value` and `sixfold train --name value` have them.
 # On make's command line they are written in upper case: make train DATA=data/churn.csv TARGET=churned
@@ -18,6 +18,9 @@ mlflow_parameters = $(foreach p,$(PARAMETERS),$(if $(call is_given,$(p)),-P $(p)
 sixfold_options = $(foreach p,$(filter-out data,$(PARAMETERS)),$(if $(call is_given,$(p)),--$(p) $(call quoted,$(p))))
 
 CONTAINER ?= docker
+# What `make serve` registers and serves, and where.
+SERVED := $(if $(call is_given,register),$(call quoted,register),breast-cancer)
+PORT ?= 8080
 TESTS ?= tests
 # Tests that start nothing outside their own process.
 FAST := not (docker or services or browser or cluster or slow)
@@ -37,6 +40,12 @@ else
 	@containers/setup environment engine base image
 	@.venv/bin/mlflow run . $(mlflow_parameters) $(ARGS)
 endif
+
+serve: ## train, promote, build and serve: make serve DATA=… TARGET=… REGISTER=churn PORT=8080
+	@containers/setup environment engine base image
+	@.venv/bin/mlflow run . $(mlflow_parameters) $(if $(call is_given,register),,-P register=$(SERVED)) $(ARGS)
+	@.venv/bin/sixfold promote $(SERVED)
+	@.venv/bin/sixfold serve $(SERVED) --port $(PORT)
 
 test: ## set everything up, then run every test (TESTS=tests/training runs some)
 	@containers/setup environment engine base image test-tools
@@ -59,7 +68,7 @@ format: ## put the code into its form
 	@.venv/bin/ruff check --fix-only .
 	@.venv/bin/ruff format .
 
-bench: ## measure overhead, tracking, promotion and scaling; prints ratios (benchmarks/README.md)
+bench: ## measure overhead, tracking, promotion, serving and scaling (benchmarks/README.md)
 	@containers/setup environment engine base image
 	@.venv/bin/python -m benchmarks $(ARGS)
 

@@ -103,11 +103,10 @@ def build_docker_command(uri: str, image: str) -> list[str | Path]:
 
 def download(folder: Path, uri: str, to: Path) -> Path:
     """A model's files."""
-    from mlflow.artifacts import download_artifacts
-
     to.mkdir(parents=True)
-    store = f"sqlite:///{folder / 'mlflow.db'}"
-    return Path(download_artifacts(uri, dst_path=str(to), tracking_uri=store))
+    mlflow = Path(sys.executable).with_name("mlflow")
+    run([mlflow, "artifacts", "download", "-u", uri, "-d", to], folder)
+    return to
 
 
 def mlflow_run_command(data: str, **options: object) -> list[str | Path]:

@@ -1,11 +1,8 @@
 """MLflow's own command alone, and the image that it builds from a model of ours."""
 
 import json
-import platform
 import subprocess
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,25 +18,6 @@ IMAGE = "sixfold-test-plain:1"
 TRAIN = ["train", "sklearn:breast_cancer", "--algorithms", "decision_tree", "--search", "none"]
 
 
-@contextmanager
-def base() -> Iterator[None]:
-    """The image that MLflow starts from: of the very Python that logged the model.
-
-    Where no registry has it, the project's stand-in for python:3.11-slim is it for the while.
-    """
-    exact = f"python:{platform.python_version()}-slim"
-    there = subprocess.run(["docker", "image", "inspect", exact], capture_output=True)
-    pulled = there.returncode and subprocess.run(["docker", "pull", exact], capture_output=True)
-    if not pulled or pulled.returncode == 0:
-        yield
-        return
-    docker("tag", "python:3.11-slim", exact)
-    try:
-        yield
-    finally:
-        docker("image", "rm", "--no-prune", exact)
-
-
 def docker(*arguments: str) -> str:
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True)
     return done.stdout.strip()
@@ -47,21 +25,23 @@ def docker(*arguments: str) -> str:
 
 @pytest.mark.docker
 @pytest.mark.slow
-def test_mlflow_builds_an_image_of_the_version_in_production(tmp_path: Path) -> None:
+def test_mlflow_builds_an_image_of_the_version_in_production(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call(tmp_path, "sixfold", [*TRAIN, "--register", "plain", "--quiet"])
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     client = MlflowClient(store)
     client.transition_model_version_stage("plain", "1", "Production")
     build = ["models", "build-docker", "-m", "models:/plain/Production", "-n", IMAGE]
     environment = {"MLFLOW_TRACKING_URI": store}
     try:
-        with base():
-            call(tmp_path, "mlflow", [*build, "--env-manager", "local"], environment)
+        call(tmp_path, "mlflow", [*build, "--env-manager", "local"], environment)
         container = docker("run", "--detach", "--publish", "127.0.0.1::8080", IMAGE)
         try:
             address = f"http://{docker('port', container, '8080').splitlines()[0]}"
             wait_until(lambda: answers(f"{address}/ping"), seconds=120)
-            rows, recorded = sample_of(store, tmp_path / "model")
+            rows, recorded = sample_of(tmp_path / "model")
             found = predicted(f"{address}/invocations", rows)
         finally:
             docker("rm", "--force", "--volumes", container)
@@ -88,7 +68,7 @@ def predicted(address: str, rows: list[dict[str, object]]) -> np.ndarray:
     return np.array([list(record.values()) for record in records])
 
 
-def sample_of(store: str, folder: Path) -> tuple[list[dict[str, object]], np.ndarray]:
+def sample_of(folder: Path) -> tuple[list[dict[str, object]], np.ndarray]:
     folder.mkdir()
-    path = download_artifacts("models:/plain/1", dst_path=str(folder), tracking_uri=store)
+    path = download_artifacts("models:/plain/1", dst_path=str(folder))
     return read_sample(Path(path) / "data" / "model" / "sample.json")
