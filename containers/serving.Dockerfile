@@ -49,7 +49,9 @@ RUN for library in /usr/lib/python3* /usr/local/lib/python3*; do \
         usr/share/doc usr/share/man usr/share/info usr/share/locale usr/share/perl* usr/share/python-wheels \
         usr/share/bash-completion usr/share/lintian usr/share/bug usr/share/debconf usr/share/dpkg \
         usr/lib/*/perl* usr/bin/*perl* usr/lib/apt usr/bin/apt* usr/lib/*/libapt* usr/bin/dpkg* usr/lib/dpkg \
-        usr/lib/*/gconv usr/lib/systemd usr/sbin/* etc/systemd etc/apt \
+        usr/lib/*/gconv usr/lib/*/security usr/lib/*/libdb-* usr/lib/*/libgnutls* usr/lib/*/libp11-kit* \
+        usr/lib/*/libunistring* usr/lib/*/libgcrypt* usr/lib/*/libgmp* usr/lib/*/libhogweed* usr/lib/*/libnettle* \
+        usr/lib/*/libext2fs* usr/bin/gpgv usr/lib/systemd usr/sbin/* etc/systemd etc/apt \
         var/lib/apt var/lib/dpkg/info var/lib/pam var/cache/* var/log/* build \
     && find / -xdev -type f -perm /6000 -delete
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from serving import engine as engines
-from serving.labels import BASE, LICENCES, licences
+from serving.labels import BASE, LICENCES, label, licences
 from training.errors import UserError
 
 NAME = "sixfold-serving"
@@ -75,10 +75,9 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
         files["host-ca.crt"] = certificates.read_bytes()
     draft = f"{tag}-draft"
     proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
-    dockerfile = (_PROJECT / _DOCKERFILE).read_text()
     engines.build(
         engine,
-        dockerfile,
+        (_PROJECT / _DOCKERFILE).read_text(),
         files,
         tag=draft,
         target=target,
@@ -89,7 +88,8 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
     )
     packages = json.loads(read_file(engine, draft, _INVENTORY))
     labels = {LICENCES: licences(packages), BASE: tag.partition(":")[2]}
-    built = engines.build(engine, f"FROM {draft}\n", {}, tag=tag, labels=labels, platform=platform)
+    dockerfile = f"FROM {draft}\n{label(labels)}\n"
+    built = engines.build(engine, dockerfile, {}, tag=tag, platform=platform)
     engines.remove(engine, draft, layers=False)
     say(f"{tag} is built in {time.monotonic() - began:.0f} s")
     return built

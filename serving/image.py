@@ -1,6 +1,5 @@
 """A bundle becomes an image: through MLflow's own build, or by a Dockerfile of ours."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from serving import engine as engines
+from serving.labels import label
 
 #: Where a bundle is in an image, and in the model's folder that MLflow puts there.
 BUNDLE = "/opt/ml/model/sixfold"
@@ -27,8 +27,9 @@ def with_mlflow(
 ) -> Any:
     """An image that MLflow's `build_docker` has built on our base.
 
-    MLflow's build sets no labels, and starts Python once more before the server: a last image of
-    no bytes on top says what the image is and starts the server itself.
+    What MLflow generates starts the server by `mlflow.models.container`, which our base has its own
+    of (`containers/mlflow_container.py`): no entry point needs to be put over it. It sets no
+    labels: one more image on top, of no bytes, does.
 
     Parameters
     ----------
@@ -57,15 +58,12 @@ def with_mlflow(
         path.chmod(0o755 if path.is_dir() else 0o644)
         os.utime(path, (created, created))
     below = f"{tag}-mlflow"
-    start = base.attrs["Config"]
-    dockerfile = f"FROM {below}\n" + _instruction("ENTRYPOINT", start["Entrypoint"])
-    dockerfile += _instruction("CMD", start["Cmd"])
     try:
         with _readable_by_all(), engines.told(engine, tag):
             mlflow.models.build_docker(
                 model_uri=str(handed), name=below, env_manager="local", base_image=base.tags[0]
             )
-        return engines.build(engine, dockerfile, {}, tag=tag, labels=labels)
+        return engines.build(engine, f"FROM {below}\n{label(labels)}\n", {}, tag=tag)
     finally:
         engines.remove(engine, below, layers=False)
 
@@ -85,14 +83,8 @@ def without_mlflow(
         for path in bundle.rglob("*")
         if path.is_file()
     }
-    dockerfile = f"FROM {base.tags[0]}\nCOPY {_FOLDER} {BUNDLE}\n"
-    return engines.build(
-        engine, dockerfile, files, tag=tag, times=created, labels=labels, platform=platform
-    )
-
-
-def _instruction(name: str, words: list[str]) -> str:
-    return f"{name} {json.dumps(words)}\n"
+    dockerfile = f"FROM {base.tags[0]}\nCOPY {_FOLDER} {BUNDLE}\n{label(labels)}\n"
+    return engines.build(engine, dockerfile, files, tag=tag, times=created, platform=platform)
 
 
 @contextmanager

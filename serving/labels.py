@@ -1,5 +1,6 @@
 """What a serving image is called, and what its labels say of it."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -76,6 +77,17 @@ def image_labels(facts: "Facts", path: str) -> dict[str, str]:
 def identity(facts: "Facts") -> dict[str, str]:
     """The labels that no two versions have alike, in whatever registry."""
     return {MODEL: facts.version.model, VERSION: facts.version.version, RUN: facts.run_id}
+
+
+def label(labels: Mapping[str, str]) -> str:
+    """One instruction of a Dockerfile: the engine would make a step of each label."""
+    pairs = (f"{json.dumps(name)}={_quoted(value)}" for name, value in labels.items())
+    return f"LABEL {' '.join(pairs)}"
+
+
+def _quoted(value: str) -> str:
+    line = " ".join(value.split())
+    return '"' + re.sub(r'(["\\$])', r"\\\1", line) + '"'
 
 
 def licences(packages: Sequence[Mapping[str, Any]]) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from serving import engine as engines
 from serving.base import PYTHON
+from serving.labels import label
 from training.errors import SixfoldError
 
 pytestmark = pytest.mark.docker
@@ -37,6 +38,13 @@ def test_the_same_files_make_the_same_layers(engine: Any, tag: str) -> None:
         layers.append(built.attrs["RootFS"]["Layers"])
         engines.remove(engine, tag)
     assert layers[0] == layers[1]
+
+
+def test_labels_arrive_as_they_are(engine: Any, tag: str) -> None:
+    wanted = {"a": 'it"s $HOME \\ {b}', "org.x.y": "Umsätze 'über' alles", "empty": ""}
+    built = engines.build(engine, f"FROM scratch\n{label(wanted)}\n", {}, tag=tag)
+    assert built.labels == wanted
+    assert len(built.history()) == 1
 
 
 def test_a_failed_build_says_why_and_leaves_nothing(engine: Any, tag: str) -> None:
