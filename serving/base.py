@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tarfile
@@ -69,28 +70,27 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
         pass
     say(f"building {tag}, which all serving images start from ...")
     began = time.monotonic()
-    network = _network()
-    certificates = Path(network.pop("CA_BUNDLE"))
-    if certificates.is_file():
-        files["host-ca.crt"] = certificates.read_bytes()
-    draft = f"{tag}-draft"
-    proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+    certificates, arguments = network()
+    # A name of this build alone: somebody else may be building the same.
+    draft = f"{tag}-{secrets.token_hex(4)}"
     engines.build(
         engine,
         (_PROJECT / _DOCKERFILE).read_text(),
-        files,
+        {**files, **certificates},
         tag=draft,
         target=target,
         platform=platform,
         # The host's: proxies and name servers that work here work in the build.
         network_mode="host",
-        buildargs={"BASE": PYTHON, "MLFLOW_VERSION": VERSION, **network, **proxies},
+        buildargs={"BASE": PYTHON, "MLFLOW_VERSION": VERSION, **arguments},
     )
-    packages = json.loads(read_file(engine, draft, _INVENTORY))
-    labels = {LICENCES: licences(packages), BASE: tag.partition(":")[2]}
-    dockerfile = f"FROM {draft}\n{label(labels)}\n"
-    built = engines.build(engine, dockerfile, {}, tag=tag, platform=platform)
-    engines.remove(engine, draft, layers=False)
+    try:
+        packages = json.loads(read_file(engine, draft, _INVENTORY))
+        labels = {LICENCES: licences(packages), BASE: tag.partition(":")[2]}
+        dockerfile = f"FROM {draft}\n{label(labels)}\n"
+        built = engines.build(engine, dockerfile, {}, tag=tag, platform=platform)
+    finally:
+        engines.remove(engine, draft, layers=False)
     say(f"{tag} is built in {time.monotonic() - began:.0f} s")
     return built
 
@@ -155,8 +155,16 @@ def _python(engine: Any, platform: str) -> str:
         ) from None
 
 
-def _network() -> dict[str, str]:
-    """The package index and CA bundle of this machine, as `containers/setup` finds them."""
+def network() -> tuple[dict[str, bytes], dict[str, str]]:
+    """How a build reaches packages: as `containers/setup` finds it on this machine.
+
+    Returns
+    -------
+    files : dict of name to content
+        `host-ca.crt`, where this machine has a CA of its own.
+    arguments : dict of str
+        The package index and proxies, as arguments of a build.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     printed = subprocess.run(
         [_PROJECT / "containers" / "setup", "network"],
@@ -165,4 +173,8 @@ def _network() -> dict[str, str]:
         text=True,
         check=True,
     ).stdout
-    return dict(line.split("=", 1) for line in printed.splitlines())
+    found = dict(line.split("=", 1) for line in printed.splitlines())
+    bundle = Path(found.pop("CA_BUNDLE"))
+    files = {"host-ca.crt": bundle.read_bytes()} if bundle.is_file() else {}
+    proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+    return files, found | proxies

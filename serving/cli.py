@@ -80,13 +80,12 @@ def serve(model: str, version: str, port: int, workers: int, memory: str, detach
     client = connect()
     with reported("serving"):
         served = start(client, model, version, port, workers, memory, _say)
-    name = served.container.name
-    click.echo(f"{served.tag} answers at {served.url} (container {name})")
-    click.echo(served.curl)
     if detach:
-        click.echo(f"stop it: docker rm -f {name}", err=True)
+        _show(served)
+        _say(f"stop it: docker rm -f {served.container.name}")
         return
     try:
+        _show(served)
         for line in served.container.logs(stream=True, follow=True):
             click.echo(line.decode(errors="replace"), err=True, nl=False)
     except KeyboardInterrupt:
@@ -96,6 +95,11 @@ def serve(model: str, version: str, port: int, workers: int, memory: str, detach
     if code:
         raise SixfoldError(f"the server has ended with {code}; its last words are above")
     _say("ended")
+
+
+def _show(served: Any) -> None:
+    click.echo(f"{served.tag} answers at {served.url} (container {served.container.name})")
+    click.echo(served.curl)
 
 
 def _say(text: str) -> None:

@@ -18,15 +18,19 @@ import pytest
 from registry.store import find_version
 from registry.version import local_model
 from serving import engine as engines
+from serving.base import NAME
 from serving.check import check_image
-from serving.labels import RUN
+from serving.labels import BASE, RUN
 from tests.e2e.command import call, start
-from tests.registry.versions import Versions, versions_in
+from tests.registry.versions import Versions, registered
+from tests.training.problems import frame_of
+from tests.training.trained import store_in, train_quietly
 from training.errors import SixfoldError
 from training.sample import FILE
 
 pytestmark = pytest.mark.docker
 
+_ALGORITHMS = "decision_tree,logistic_regression"
 _STOCK_MEGABYTES = 1_010  # what `mlflow models build-docker` makes of a scikit-learn model
 
 
@@ -67,9 +71,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
     folder = tmp_path_factory.mktemp("serving")
     engine = engines.connect()
     name = f"sixfold-test-{secrets.token_hex(4)}"
-    with versions_in(
-        folder, "binary", 150, algorithms="decision_tree,logistic_regression", search="none"
-    ) as versions:
+    frame = frame_of("all", "binary", 150).drop(columns="t")
+    with store_in(folder):
+        frame.to_parquet("table.parquet")
+        board = train_quietly(data="table.parquet", algorithms=_ALGORITHMS, search="none", folds=2)
+        versions = Versions(folder, frame, registered(board))
         client = mlflow.MlflowClient()
         client.transition_model_version_stage("churn", "1", "Production")
         try:
@@ -93,13 +99,17 @@ def test_the_version_in_production_becomes_a_small_image(images: Images) -> None
     assert {"recorded predictions", "V2 infer", "CSV", "network"} <= set(first["checks"])
 
 
-def test_the_second_version_adds_a_layer_of_its_own_bytes(images: Images) -> None:
+def test_the_second_version_adds_layers_of_its_own_bytes_only(images: Images) -> None:
     first, second = images.layers(images.first), images.layers(images.second)
-    shared = sum(a == b for a, b in zip(first, second, strict=True))
-    assert first[:shared] == second[:shared]
-    own = images.second["own_bytes"]
-    base = images.second["bytes"] - own
-    assert 0 < own < 2_000_000 < 50_000_000 < base
+    model = next(i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)
+    image = images.engine.images.get(images.second["image"])
+    steps = [step for step in reversed(image.history()) if "LABEL" not in step["CreatedBy"]]
+    copied = next(i for i, step in enumerate(steps) if " in /opt/ml/model" in step["CreatedBy"])
+    sizes = [step["Size"] for step in steps]
+    assert 0 < sizes[copied] == sum(sizes[copied:]) == images.second["own_bytes"] < 1_000_000
+    base = images.engine.images.get(f"{NAME}:{image.labels[BASE]}").attrs["RootFS"]["Layers"]
+    assert first[: len(base)] == second[: len(base)] == base
+    assert model >= len(base)
 
 
 def test_nothing_of_the_machine_stays_in_an_image(images: Images) -> None:
@@ -133,7 +143,8 @@ def test_a_slim_image_answers_too(images: Images) -> None:
     ("instructions", "said"),
     [
         ("USER 0:0\n", "'user'"),
-        ("COPY sample.json /opt/ml/model/sixfold/sample.json\n", "'recorded predictions'"),
+        ("COPY sample.json /opt/ml/model/sixfold/sample.json\n", "'ready'.*got others"),
+        ("ENV SIXFOLD_MAX_ROWS=1\n", "'recorded predictions'.*: status 4"),
         ('ENTRYPOINT ["python", "-c", "print(\'no model\'); exit(3)"]\n', "'ready'.*no model"),
     ],
 )
