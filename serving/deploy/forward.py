@@ -106,16 +106,26 @@ class Client(Side):
         self._port = port
         self._clients = clients
         self._task: asyncio.Task[None] | None = None
+        self._early = b""
+        self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Look for the server."""
         super().connection_made(transport)
         self._clients.add(self)
-        self.transport.pause_reading()
         self._task = asyncio.get_running_loop().create_task(self._connect())
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on, or keep until there is somebody to hand it to."""
+        if self.other:
+            self.other.transport.write(data)
+        else:
+            self._early += data
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
         """It will send no more, and may still wait for an answer."""
+        self._ended = True
         if self.other:
             self.other.transport.write_eof()
         return True
@@ -142,7 +152,12 @@ class Client(Side):
                 return
             await asyncio.sleep(_PAUSE)
         self.other, side.other = side, self
-        self.transport.resume_reading()
+        if self._early:
+            side.transport.write(self._early)
+            self._early = b""
+            self.transport.resume_reading()
+        if self._ended:
+            side.transport.write_eof()
 
 
 async def forward(port: int, name: str, to: int) -> None:

@@ -1,6 +1,7 @@
 """kubectl, as the user has it: its cluster, its context, its rights."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from training.errors import SixfoldError, UserError
 _QUICK = "5s"
 _TIMEOUT = 120.0
 _SHOWN = 300
+#: What kubectl logs of its own work, beside the error that it ends with.
+_LOG = re.compile(r"[EWIF]\d{4} |Warning: |# ")
 
 
 class KubectlError(SixfoldError):
@@ -142,5 +145,5 @@ def selector(labels: Sequence[tuple[str, str]]) -> str:
 def _said(text: str) -> str:
     """The line of an error message that says what is wrong."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    known = [line for line in lines if not line.startswith(("W", "I0", "E0", "Warning:", "#"))]
-    return " ".join((known or lines)[:1])[:_SHOWN]
+    known = [line for line in lines if not _LOG.match(line)]
+    return (known or lines or [""])[0][:_SHOWN]

@@ -1,0 +1,231 @@
+"""`sixfold deploy --to docker`: to the next version under load, and back from a bad one."""
+
+import json
+import os
+import shlex
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from tests.e2e.command import call
+from tests.e2e.released import Released, released
+from tests.services.process import free_ports, listens
+from tests.serving.deploy.load import load
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+    """Two versions with their images."""
+    with released(tmp_path_factory.mktemp("released")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def engine() -> docker.DockerClient:
+    return docker.from_env()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left(
+    model: Released,
+    engine: docker.DockerClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    # Where kubectl has a cluster, this model is not on it.
+    monkeypatch.setenv("KUBECONFIG", os.devnull)
+    yield
+    left = containers(engine, model)
+    for name in left:
+        engine.containers.get(name).remove(force=True)
+    networks = engine.networks.list(names=[model.name])
+    for network in networks:
+        network.remove()
+    assert not left
+    assert not networks
+
+
+def containers(engine: docker.DockerClient, model: Released) -> list[str]:
+    """All containers of a deployment, by name."""
+    every = engine.containers.list(all=True, filters={"name": model.name})
+    return sorted(container.name for container in every)
+
+
+def status(model: Released, code: int) -> dict[str, Any]:
+    printed = call(model.folder, "sixfold", ["status", model.model, "--json"], code=code)
+    found: dict[str, Any] = json.loads(printed)
+    return found
+
+
+def undeploy(model: Released, code: int = 0) -> str:
+    return call(model.folder, "sixfold", ["undeploy", model.model, "--to", "docker"], code=code)
+
+
+def test_to_the_next_version_under_load_and_back_from_a_bad_one(
+    model: Released, engine: docker.DockerClient
+) -> None:
+    (port,) = free_ports(1)
+    printed = model.deploy("docker", "1", "--port", str(port))
+    assert f"http://127.0.0.1:{port}" in printed
+    assert status(model, code=0)["agree"]
+    (line,) = [line for line in printed.splitlines() if line.startswith("curl ")]
+    answer = subprocess.run(shlex.split(line), capture_output=True, check=True).stdout
+    assert len(json.loads(answer)["predictions"]) == 1
+
+    with load("127.0.0.1", port, model.body) as found:
+        wait_until(lambda: found.total() > 100)
+        assert "in place of version 1" in model.deploy("docker", "2")
+        seen = found.answers[f"{model.model}/2"]
+        wait_until(lambda: found.answers[f"{model.model}/2"] > seen + 100)
+
+        ends = model.changed("2", "ends", 'ENTRYPOINT ["python", "-c", "exit(\'no model\')"]')
+        printed = model.deploy("docker", "2", image=ends, code=1)
+        assert "did not come up" in printed
+        assert "no model" in printed
+        assert "version 2 goes on answering" in printed
+
+        # It comes up, and is not what it is said to be.
+        printed = model.deploy("docker", "2", image=model.images["1"], code=1)
+        assert f"answers as {model.model}/1" in printed
+        at_its_end = found.answers[f"{model.model}/1"]
+        seen = found.answers[f"{model.model}/2"]
+        wait_until(lambda: found.answers[f"{model.model}/2"] > seen + 100)
+        assert found.answers[f"{model.model}/1"] == at_its_end
+    assert found.failures == []
+
+    found_status = status(model, code=1)
+    assert [item["version"] for item in found_status["deployed"]] == ["2"]
+    assert "Production is 1" in found_status["differences"][0]
+    assert containers(engine, model) == [model.name, f"{model.name}-front"]
+    assert model.name in undeploy(model)
+    assert "got nothing" in undeploy(model, code=2)
+
+
+def test_containers_can_do_little(model: Released, engine: docker.DockerClient) -> None:
+    (port,) = free_ports(1)
+    options = ["--port", str(port), "--cpu", "0.5", "--memory", "256m", "--workers", "2"]
+    model.deploy("docker", "1", *options)
+    for name in (model.name, f"{model.name}-front"):
+        container = engine.containers.get(name)
+        host = container.attrs["HostConfig"]
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert host["SecurityOpt"] == ["no-new-privileges"]
+        assert host["RestartPolicy"]["Name"] == "unless-stopped"
+        assert container.attrs["Config"]["User"] not in ("", "0", "root")
+        assert container.attrs["Config"]["Healthcheck"]["Test"]
+    server = engine.containers.get(model.name).attrs["HostConfig"]
+    assert (server["NanoCpus"], server["Memory"]) == (500_000_000, 256 << 20)
+    assert not server["PortBindings"]
+    front = engine.containers.get(f"{model.name}-front").attrs["HostConfig"]
+    assert front["PortBindings"] == {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
+
+    # A server that is away for a moment: whoever asks meanwhile waits for it.
+    engine.api.kill(model.name, "SIGKILL")
+    threading.Timer(1.0, engine.api.start, [model.name]).start()
+    assert ask(port, model) == 200
+    undeploy(model)
+
+
+def test_a_token_stays_until_another_is_given(
+    model: Released, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    file = tmp_path / "token"
+    file.write_text("first-token\n")
+    model.deploy("docker", "1", "--port", str(port), "--token-file", str(file))
+    assert ask(port, model) == 401
+    assert ask(port, model, "first-token") == 200
+    model.deploy("docker", "2")
+    assert ask(port, model) == 401
+    assert ask(port, model, "first-token") == 200
+    file.write_text("second-token\n")
+    model.deploy("docker", "2", "--token-file", str(file))
+    assert ask(port, model, "first-token") == 401
+    assert ask(port, model, "second-token") == 200
+    kept = list((tmp_path / "state").rglob("token-*"))
+    assert len(kept) == 1
+    assert kept[0].parent.stat().st_mode & 0o777 == 0o700
+    assert "second-token" not in json.dumps(engine.containers.get(model.name).attrs)
+    undeploy(model)
+    assert not kept[0].exists()
+
+
+def test_the_port_changes_when_asked(model: Released, engine: docker.DockerClient) -> None:
+    one, other = free_ports(2)
+    model.deploy("docker", "1", "--port", str(one))
+    model.deploy("docker", "1", "--port", str(other))
+    assert ask(other, model) == 200
+    assert not listens(one)
+    assert containers(engine, model) == [model.name, f"{model.name}-front"]
+    undeploy(model)
+
+
+def test_a_taken_port_is_said_and_nothing_is_left(
+    model: Released, engine: docker.DockerClient
+) -> None:
+    taken = engine.containers.run(
+        model.images["1"], detach=True, remove=True, ports={"8080/tcp": ("127.0.0.1", 0)}
+    )
+    try:
+        taken.reload()
+        port = taken.ports["8080/tcp"][0]["HostPort"]
+        printed = model.deploy("docker", "1", "--port", port, code=2)
+        assert f"got {port}, which is taken" in printed
+        assert containers(engine, model) == []
+    finally:
+        taken.kill()
+
+
+def test_a_first_version_that_does_not_come_up_leaves_nothing(
+    model: Released, engine: docker.DockerClient
+) -> None:
+    (port,) = free_ports(1)
+    wrong = model.images["2"]
+    printed = model.deploy("docker", "1", "--port", str(port), image=wrong, code=1)
+    assert "nothing of it is left" in printed
+    assert containers(engine, model) == []
+
+
+@pytest.mark.parametrize("killed", ["before the new one had the name", "before the old one ended"])
+def test_a_deployment_that_was_killed_is_finished_by_the_next(
+    model: Released, engine: docker.DockerClient, killed: str
+) -> None:
+    (port,) = free_ports(1)
+    model.deploy("docker", "1", "--port", str(port))
+    engine.containers.get(model.name).rename(f"{model.name}-old")
+    if killed == "before the old one ended":
+        new = engine.containers.create(model.images["1"], name=model.name, network=model.name)
+        new.start()
+    else:
+        engine.containers.create(model.images["1"], name=f"{model.name}-next")
+    model.deploy("docker", "2")
+    assert ask(port, model) == 200
+    assert containers(engine, model) == [model.name, f"{model.name}-front"]
+    undeploy(model)
+
+
+def ask(port: int, model: Released, token: str = "") -> int:
+    """Status of a prediction."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations", json.dumps(model.body).encode(), headers
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code

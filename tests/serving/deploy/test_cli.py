@@ -1,0 +1,40 @@
+"""Options that a target does not have, and what is missing on this machine: one line, exit 2."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sixfold import main
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--to", "docker", "--canary", "10"], "expected no --canary with --to docker"),
+        (["--to", "docker", "--replicas", "2"], "expected no --replicas with --to docker"),
+        (["--to", "compose", "--namespace", "a"], "expected no --namespace with --to compose"),
+        (["--to", "kubernetes", "--port", "80"], "expected no --port with --to kubernetes"),
+        (["--to", "docker", "--memory", "lots"], "expected --memory such as 512m"),
+        (["--to", "docker", "--cpu", "many"], "expected --cpu such as 1"),
+    ],
+)
+def test_options_that_do_not_fit(words: list[str], said: str) -> None:
+    done = CliRunner().invoke(main, ["deploy", "churn", *words])
+    assert done.exit_code == 2
+    assert said in done.output
+    assert len(done.output.splitlines()) == 1
+
+
+def test_no_kubectl(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = CliRunner().invoke(main, ["undeploy", "churn", "--to", "kubernetes"])
+    assert done.exit_code == 2
+    assert "expected the command `kubectl`, got none in PATH" in done.output
+
+
+def test_no_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    done = CliRunner().invoke(main, ["undeploy", "churn", "--to", "docker"])
+    assert done.exit_code == 2
+    assert "expected a Docker engine, got none that answers" in done.output

@@ -1,0 +1,65 @@
+"""The Compose file: what it grants, and that a person's own file stays."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from serving.deploy import compose
+from serving.deploy.wanted import Release, Wanted
+from tests.serving.deploy.releases import CHURN
+from training.errors import UserError
+
+
+def test_the_server_can_do_little() -> None:
+    wanted = Wanted("churn", port=9000, cpu=0.5, memory=256 << 20, workers=2)
+    whole = yaml.safe_load(compose.render(CHURN, wanted))
+    assert set(whole) == {"name", "services"}
+    assert whole["name"] == "sixfold-churn"
+    (server,) = whole["services"].values()
+    assert server["image"] == CHURN.image
+    assert server["ports"] == ["127.0.0.1:9000:8080"]
+    assert server["read_only"] is True
+    assert server["cap_drop"] == ["ALL"]
+    assert server["security_opt"] == ["no-new-privileges:true"]
+    assert server["restart"] == "unless-stopped"
+    assert (server["cpus"], server["mem_limit"]) == (0.5, "256m")
+    assert server["environment"] == {"SIXFOLD_WORKERS": "2"}
+    assert server["labels"] == {"sixfold.deployment": "churn", "sixfold.version": "3"}
+    assert "privileged" not in server
+
+
+def test_a_token_is_a_file_and_not_in_the_text(tmp_path: Path) -> None:
+    file = tmp_path / "token: a name"
+    file.write_text("s3cret")
+    text = compose.render(CHURN, Wanted("churn", token_file=file))
+    whole = yaml.safe_load(text)
+    assert "s3cret" not in text
+    assert whole["secrets"] == {"token": {"file": str(file)}}
+    (server,) = whole["services"].values()
+    assert server["secrets"] == ["token"]
+    assert server["environment"] == {"SIXFOLD_TOKEN_FILE": "/run/secrets/token"}
+
+
+@pytest.mark.parametrize("model", ["churn", 'a "quoted": name', "#1", "naïve {x}", "yes"])
+def test_any_name_is_text(model: str) -> None:
+    whole = yaml.safe_load(compose.render(Release(model, "1", "", "a:1"), Wanted(model)))
+    (server,) = whole["services"].values()
+    assert server["labels"]["sixfold.deployment"] == model
+
+
+def test_ours_is_written_over_and_another_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "deploy-churn"
+    path = compose.write(CHURN, Wanted("churn"), folder)
+    compose.write(CHURN, Wanted("churn", port=9000), folder)
+    assert "127.0.0.1:9000:8080" in path.read_text()
+    path.write_text("name: mine\n")
+    with pytest.raises(UserError, match="got another"):
+        compose.write(CHURN, Wanted("churn"), folder)
+    assert path.read_text() == "name: mine\n"
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UserError, match="name another: --write"):
+        compose.write(CHURN, Wanted("churn"), tmp_path / "taken" / "below")

@@ -1,0 +1,31 @@
+"""Names that Docker, DNS and Kubernetes take."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.deploy.names import deployment, slug
+
+_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [("churn", "churn"), ("credit-risk-2", "credit-risk-2")]
+)
+def test_a_plain_name_stays(model: str, expected: str) -> None:
+    assert slug(model) == expected
+
+
+def test_names_that_look_alike_stay_apart() -> None:
+    models = ["churn eu", "churn_eu", "Churn EU", "churn-eu", "churn.eu", "churn-eu-", "é", "è"]
+    assert len({slug(model) for model in models}) == len(models)
+    assert slug("Churn EU").startswith("churn-eu-")
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_every_name_is_a_dns_label(model: str) -> None:
+    name = f"{deployment(model)}-front-next"
+    assert _LABEL.fullmatch(name)
+    assert len(name) <= 63

@@ -1,0 +1,36 @@
+"""Whether what is in Production is what answers."""
+
+from serving.deploy.status import Deployed, compare
+
+DOCKER = Deployed("docker", "sixfold-churn", "3", "churn:3", "healthy", is_ready=True)
+CLUSTER = Deployed("kubernetes", "default/sixfold-churn", "3", "churn:3", "3 of 3", is_ready=True)
+CANARY = Deployed("kubernetes", "default/sixfold-churn-canary", "4", "churn:4", "1 of 1", True, 10)
+
+
+def test_one_version_everywhere_agrees() -> None:
+    assert compare("churn", "3", [DOCKER]) == []
+    assert compare("churn", "3", [DOCKER, CLUSTER]) == []
+
+
+def test_a_canary_may_be_another_version() -> None:
+    assert compare("churn", "3", [CLUSTER, CANARY]) == []
+
+
+def test_nothing_in_production() -> None:
+    assert compare("churn", "", []) == ["nothing of churn is in Production"]
+
+
+def test_deployed_nowhere() -> None:
+    (said,) = compare("churn", "3", [])
+    assert "deployed nowhere" in said
+
+
+def test_another_version_is_deployed() -> None:
+    (said,) = compare("churn", "4", [CLUSTER])
+    assert "has version 3, Production is 4" in said
+    assert "sixfold deploy churn --to kubernetes" in said
+
+
+def test_what_is_not_ready() -> None:
+    down = Deployed("kubernetes", "default/x", "3", "churn:3", "1 of 3", is_ready=False)
+    assert compare("churn", "3", [DOCKER, down]) == ["kubernetes (default/x) is not ready: 1 of 3"]

@@ -1,0 +1,55 @@
+"""What the user asks for: sizes and tokens."""
+
+from pathlib import Path
+
+import pytest
+
+from serving.deploy.wanted import parse_cpu, parse_memory, read_token
+from training.errors import UserError
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1", 1), ("0.5", 0.5), ("500m", 0.5), ("16", 16)])
+def test_cpu(text: str, expected: float) -> None:
+    assert parse_cpu(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "one", "1k", "nan", "0.01", "1e9", "1 2"])
+def test_no_cpu(text: str) -> None:
+    with pytest.raises(UserError, match="--cpu such as"):
+        parse_cpu(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("512m", 512 << 20), ("1g", 1 << 30), ("1.5Gi", 3 << 29), ("256MiB", 256 << 20)],
+)
+def test_memory(text: str, expected: int) -> None:
+    assert parse_memory(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "512", "64m", "much", "-1g", "1t", "1 gm"])
+def test_no_memory(text: str) -> None:
+    with pytest.raises(UserError, match="--memory such as"):
+        parse_memory(text)
+
+
+def test_token_is_the_file_without_its_line_end(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("0a1b2c\n")
+    assert read_token(file) == "0a1b2c"
+    assert read_token(None) == ""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"two words", b"two\nlines", b"\xff\xfe", "ü".encode()]
+)
+def test_no_token(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="token"):
+        read_token(file)
+
+
+def test_no_token_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        read_token(tmp_path / "none")
