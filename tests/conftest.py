@@ -5,11 +5,12 @@ import os
 import pytest
 
 from tests.services.chromium import browser
+from tests.services.cluster import cluster, cluster_header, leave_out_without_cluster
 from tests.services.mlflow_server import mlflow_server, secured_mlflow_server
 from tests.services.postgres import postgres
 from tests.services.s3 import s3
 
-__all__ = ["browser", "mlflow_server", "postgres", "s3", "secured_mlflow_server"]
+__all__ = ["browser", "cluster", "mlflow_server", "postgres", "s3", "secured_mlflow_server"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -20,3 +21,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+
+
+def pytest_report_header() -> str:
+    """Say whether tests are left out."""
+    return cluster_header()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Do without the tests that need a cluster where there is no way to one."""
+    leave_out_without_cluster(config, items)
