@@ -1,6 +1,6 @@
 """The server as an ASGI application: what is asked where, the limits, and the way of a prediction.
 
-Read `_predict` first. Protocols only translate: bodies into cells and a way to write the answer.
+Read `_predicted` first. Protocols only translate: bodies into cells and a way to write the answer.
 """
 
 import asyncio
@@ -16,21 +16,22 @@ import numpy as np
 import orjson
 
 from serving.server.bundle import Bundle, Predictor
-from serving.server.cells import Cells
 from serving.server.deadlines import Deadlines
 from serving.server.errors import Refused, unavailable
 from serving.server.joining import Joiner, worth_joining
 from serving.server.metrics import Metrics
-from serving.server.routes import OTHER, Answer, Route, Routes
-from serving.server.scoring_protocol import Write
+from serving.server.routes import OTHER, Answer, Parse, Route, Routes
 from serving.server.settings import Settings
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
+Times = tuple[float, float, float]  # seconds that reading, predicting and writing took
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 #: Bodies beyond this are read and predicted beside the event loop, which answers others meanwhile.
 _LARGE = 128 << 10
 _THREADS = 2
+
+_JSON = (b"content-type", b"application/json")
 
 _log = logging.getLogger("sixfold")
 
@@ -49,6 +50,8 @@ class App:
     ----------
     draining : bool
         Set when the server is about to end: it is not ready, and connections end with an answer.
+    short_ways : dict
+        Routes of `at_once` by their paths as bytes.
     """
 
     def __init__(
@@ -59,9 +62,10 @@ class App:
         self._settings = settings
         self._metrics = metrics
         self._routes = Routes(bundle, settings, metrics, lambda: not self.draining)
+        self.short_ways = self._routes.predicting()
         self._deadlines = Deadlines(settings.max_seconds)
         self._threads = ThreadPoolExecutor(_THREADS, "large")
-        self._under_way = 0
+        self._asked = 0
         self._token = b"Bearer " + settings.token.encode() if settings.token else b""
         named = f"{bundle.model}/{bundle.version}"
         named = named if named.isascii() and named.isprintable() else quote(named)
@@ -75,33 +79,50 @@ class App:
         """Answer a request."""
         route = self._routes.find(scope["path"])
         try:
-            answer = await self._answer(route, scope, receive)
-        except Refused as refused:
-            answer = self._refusal(refused)
+            headers = dict(scope["headers"])
+            self._check(route, scope["method"], headers)
+            if route.parse is not None:
+                answer = await self._under_way(route, headers, receive)
+            else:
+                assert route.get is not None
+                answer = route.get()
         except _Gone:
             return
-        except Exception as error:  # noqa: BLE001  whatever it is, the answer says nothing of it
-            _log.error("a request failed: %s", _where(error))
-            answer = self._refusal(
-                Refused(500, "internal", "expected to answer, but failed; the log says where")
-            )
-        status, headers, body = answer
-        self._metrics.request(route.number, status)
-        more = [self._version, (b"content-length", b"%d" % len(body))]
-        if self.draining:
-            more.append((b"connection", b"close"))
-        start = {"type": "http.response.start", "status": status, "headers": headers + more}
-        await send(start)
+        except Exception as error:  # noqa: BLE001  whatever it is, it has an answer
+            answer = self._refusal(error)
+        status, headers_out, body = self._finished(route, answer)
+        await send({"type": "http.response.start", "status": status, "headers": headers_out})
         await send({"type": "http.response.body", "body": body})
 
-    def _refusal(self, refused: Refused) -> Answer:
-        self._metrics.error(refused.kind)
-        headers = [(b"content-type", b"application/json"), *refused.headers]
-        return refused.status, headers, orjson.dumps(refused.record())
+    def at_once(self, route: Route, headers: dict[bytes, bytes], body: bytes) -> Answer | None:
+        """Answer a request for predictions that is whole.
 
-    async def _answer(self, route: Route, scope: dict[str, Any], receive: Receive) -> Answer:
-        headers = dict(scope["headers"])
-        method = scope["method"]
+        Parameters
+        ----------
+        route : Route
+            One of `short_ways`.
+        headers : dict
+        body : bytes
+
+        Returns
+        -------
+        tuple or None
+            Status, headers and body; None if the request is to be answered by `__call__`.
+        """
+        if self._joiner is not None or len(body) > _LARGE:
+            return None
+        try:
+            self._check(route, "POST", headers)
+            if len(body) > self._settings.max_body:
+                raise _too_large(self._settings.max_body)
+            assert route.parse is not None
+            answer = self._counted(*self._predicted(route.parse, body, headers))
+        except Exception as error:  # noqa: BLE001  whatever it is, it has an answer
+            answer = self._refusal(error)
+        return self._finished(route, answer)
+
+    def _check(self, route: Route, method: str, headers: dict[bytes, bytes]) -> None:
+        """Refuse what is not to be answered, whatever its body is."""
         if self._token and not route.open:
             given = headers.get(b"authorization", b"")
             if not hmac.compare_digest(given, self._token):
@@ -118,63 +139,53 @@ class App:
             raise Refused(
                 405, "method", f"expected method {allowed}", [(b"allow", allowed.encode())]
             )
-        if route.parse is None:
-            assert route.get is not None
-            return route.get()
-        if self._under_way >= self._settings.max_concurrency:
+        if route.parse is not None and self._asked >= self._settings.max_concurrency:
             raise unavailable("busy", "expected fewer requests at the same time; send it again")
-        self._under_way += 1
+
+    async def _under_way(
+        self, route: Route, headers: dict[bytes, bytes], receive: Receive
+    ) -> Answer:
+        """Predict, within the time that a request has."""
+        assert route.parse is not None
+        self._asked += 1
         self._metrics.begin()
         request = self._deadlines.begin()
-        overdue = False
+        cancelled = False
         try:
-            return await self._predict(route.parse, headers, receive)
+            body = await self._body(headers, receive)
+            return self._counted(*await self._predict(route.parse, body, headers))
         except asyncio.CancelledError:
-            overdue = True
+            cancelled = True
             raise
         finally:
-            self._under_way -= 1
+            self._asked -= 1
             self._metrics.end()
-            if self._deadlines.end(request) and overdue:
+            if self._deadlines.end(request) and cancelled:
                 raise unavailable(
                     "time", f"expected to answer within {self._settings.max_seconds:g} seconds"
                 )
 
     async def _predict(
-        self,
-        parse: Callable[[bytes, dict[bytes, bytes]], tuple[Cells, Write]],
-        headers: dict[bytes, bytes],
-        receive: Receive,
-    ) -> Answer:
-        body = await self._body(headers, receive)
+        self, parse: Parse, body: bytes, headers: dict[bytes, bytes]
+    ) -> tuple[np.ndarray, bytes, Times]:
         if len(body) > _LARGE:
             loop = asyncio.get_running_loop()
-            work = loop.run_in_executor(self._threads, self._at_once, parse, body, headers)
-            raw, content, times = await work
-        elif self._joiner is None:
-            raw, content, times = self._at_once(parse, body, headers)
-        else:
-            start = perf_counter()
-            cells, write = parse(body, headers)
-            rows = self._predictor.read(cells)
-            read = perf_counter()
-            raw = await self._joiner.predict(rows)
-            predicted = perf_counter()
-            content = write(raw)
-            times = read - start, predicted - read, perf_counter() - predicted
-        metrics = self._metrics
-        metrics.phase(0, times[0])
-        metrics.phase(1, times[1])
-        metrics.phase(2, times[2])
-        metrics.predictions(raw)
-        return 200, [(b"content-type", b"application/json")], content
+            return await loop.run_in_executor(self._threads, self._predicted, parse, body, headers)
+        if self._joiner is None:
+            return self._predicted(parse, body, headers)
+        start = perf_counter()
+        cells, write = parse(body, headers)
+        rows = self._predictor.read(cells)
+        read = perf_counter()
+        raw = await self._joiner.predict(rows)
+        predicted = perf_counter()
+        content = write(raw)
+        return raw, content, (read - start, predicted - read, perf_counter() - predicted)
 
-    def _at_once(
-        self,
-        parse: Callable[[bytes, dict[bytes, bytes]], tuple[Cells, Write]],
-        body: bytes,
-        headers: dict[bytes, bytes],
-    ) -> tuple[np.ndarray, bytes, tuple[float, float, float]]:
+    def _predicted(
+        self, parse: Parse, body: bytes, headers: dict[bytes, bytes]
+    ) -> tuple[np.ndarray, bytes, Times]:
+        """The way of a prediction: a body becomes cells, a matrix, predictions, an answer."""
         start = perf_counter()
         cells, write = parse(body, headers)
         rows = self._predictor.read(cells)
@@ -183,6 +194,27 @@ class App:
         predicted = perf_counter()
         content = write(raw)
         return raw, content, (read - start, predicted - read, perf_counter() - predicted)
+
+    def _counted(self, raw: np.ndarray, content: bytes, times: Times) -> Answer:
+        self._metrics.phases(times)
+        self._metrics.predictions(raw)
+        return 200, [_JSON], content
+
+    def _refusal(self, error: Exception) -> Answer:
+        if not isinstance(error, Refused):
+            _log.error("a request failed: %s", _where(error))
+            error = Refused(500, "internal", "expected to answer, but failed; the log says where")
+        self._metrics.error(error.kind)
+        return error.status, [_JSON, *error.headers], orjson.dumps(error.record())
+
+    def _finished(self, route: Route, answer: Answer) -> Answer:
+        """Count the answer, and add what every answer has."""
+        status, headers, body = answer
+        self._metrics.request(route.number, status)
+        headers = [*headers, self._version, (b"content-length", b"%d" % len(body))]
+        if self.draining:
+            headers.append((b"connection", b"close"))
+        return status, headers, body
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         most = self._settings.max_body

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,7 +111,17 @@ def import_runtime() -> Any:
     return onnxruntime
 
 
-_PREDICTORS = {"onnx": OnnxPredictor}
+def _pipeline(bundle: Bundle) -> Predictor:
+    from serving.server.pipeline import PipelinePredictor
+
+    return PipelinePredictor(bundle)
+
+
+#: How a version of a path is loaded.
+_PREDICTORS: dict[str, Callable[[Bundle], Predictor]] = {
+    "onnx": OnnxPredictor,
+    "pipeline": _pipeline,
+}
 
 
 def read_bundle(folder: Path) -> Bundle:

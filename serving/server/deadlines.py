@@ -26,11 +26,11 @@ class Deadlines:
 
     def begin(self) -> Request:
         """Start the clock of the current task; `end` is to be called with what is returned."""
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop = loop
             self._look()
-        request: Request | None = asyncio.current_task()
+        request: Request | None = asyncio.current_task(loop)
         assert request is not None
         self._ends[request] = loop.time() + self._seconds
         return request

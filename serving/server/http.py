@@ -1,9 +1,17 @@
-"""HTTP below the application: what a connection may cost before there is a request."""
+"""HTTP below the application: what a connection may cost, and the short way of a small request.
+
+A prediction takes less time than what stands between it and the socket: a task, a queue of
+messages, a timer. A request for predictions that is whole in what was just read is therefore
+answered there and then; all others go uvicorn's way through the ASGI application.
+"""
 
 import asyncio
+from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from serving.server.routes import Route
 
 #: Bytes of a request's line and headers together.
 _LONGEST_HEAD = 64 << 10
@@ -19,24 +27,34 @@ _MALFORMED = (
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol, with a limit on headers and a time in which they must come.
+    """uvicorn's protocol, with a short way, a limit on headers and a time in which they must come.
 
     An offer to go on in another protocol, which Java's client makes with every first request, is
     declined by answering the request: uvicorn would answer it without its body.
     """
 
+    app: Any  # `serving.server.app.App`
     _in_head = False
     _head = 0
     _offered = False
+    _route: Route | None = None  # of a request that may take the short way
+    _content = b""  # of that request
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there: it has as long as an idle one to send a request."""
         super().connection_made(transport)
-        self._wait()
+        self._whole = _WholeAnswers(transport)
+        self._heard = self.loop.time()
+        self._watch(self.timeout_keep_alive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         """Some bytes came."""
-        self._unset_keepalive_if_required()
+        self._heard = self.loop.time()
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -45,35 +63,108 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as offer:
             self._decline(data[offer.args[0] :])
             return
+        if self._route is not None:
+            self._take_long_way()
         if self._in_head:
             self._head += len(data)
             if self._head > _LONGEST_HEAD:
                 self.send_400_response("")
-            else:
-                self._wait()
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """A request begins; what only the long way needs is made there."""
         self._in_head, self._head = True, 0
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
         """The headers are there."""
         self._in_head = False
         self._offered = self.parser.should_upgrade()
-        if not self._offered:
-            super().on_headers_complete()
+        if self._offered:
+            return
+        route = self.app.short_ways.get(self.url)
+        if (
+            route is None
+            or self.parser.get_method() != b"POST"
+            or self.expect_100_continue
+            or self.flow.write_paused
+            or not (self.cycle is None or self.cycle.response_complete)
+        ):
+            self._begin_long_way()
+        else:
+            self._route, self._content = route, b""
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body is there."""
+        if self._route is None:
+            super().on_body(body)
+        else:
+            self._content += body
 
     def on_message_complete(self) -> None:
-        """The body is there."""
-        if not self._offered:
-            super().on_message_complete()
+        """All of it is there."""
+        if self._offered:
+            return
+        if self._route is not None:
+            answer = self.app.at_once(self._route, dict(self.headers), self._content)
+            if answer is not None:
+                self._route = None
+                self._write(*answer)
+                return
+            self._take_long_way()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """A request is answered that took the long way."""
+        self._whole.flush()
+        self._heard = self.loop.time()
+        super().on_response_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if nothing came for long and nothing is under way."""
+        self.timeout_keep_alive_task = None
+        left = self._heard + self.timeout_keep_alive - self.loop.time()
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if left > 0 or busy:
+            self._watch(self.timeout_keep_alive if busy else left)
+        elif not self.transport.is_closing():
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the shape of all errors."""
-        self._in_head = False
+        self._in_head, self._route = False, None
         if not self.transport.is_closing():
             self.transport.write(_MALFORMED)
+            self.transport.close()
+
+    def _begin_long_way(self) -> None:
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+        self.cycle.transport = self._whole  # type: ignore[assignment]
+
+    def _take_long_way(self) -> None:
+        """The request is not whole, or too large to be answered at once."""
+        self._route = None
+        self._begin_long_way()
+        if self._content:
+            super().on_body(self._content)
+
+    def _write(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        parts = [STATUS_LINE[status]]
+        for name, value in self.server_state.default_headers:
+            parts += (name, b": ", value, b"\r\n")
+        for name, value in headers:
+            parts += (name, b": ", value, b"\r\n")
+        close = self.app.draining or not self.parser.should_keep_alive()
+        if close and not self.app.draining:
+            parts.append(b"connection: close\r\n")
+        parts += (b"\r\n", body)
+        self.transport.write(b"".join(parts))
+        if close:
             self.transport.close()
 
     def _decline(self, rest: bytes) -> None:
@@ -93,8 +184,42 @@ class Connection(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(b"\r\n".join([*lines, b"", rest]))
 
-    def _wait(self) -> None:
-        self._unset_keepalive_if_required()
+    def _watch(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
+            seconds, self.timeout_keep_alive_handler
         )
+
+
+class _WholeAnswers:
+    """Writes the head of an answer together with its body: one system call, and one packet.
+
+    uvicorn writes them one after the other. Where there is no body, `flush` writes the head.
+    """
+
+    __slots__ = ("_head", "_transport", "is_closing")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Write a head, later, or a body and its head, now."""
+        if self._head:
+            self._transport.write(self._head + data)
+            self._head = b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write a head that still waits."""
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+    def close(self) -> None:
+        """Close, when all is written."""
+        self.flush()
+        self._transport.close()

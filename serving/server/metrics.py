@@ -99,12 +99,13 @@ class Metrics:
         """These requests shared a model call."""
         self._row[_JOINED] += requests
 
-    def phase(self, phase: int, seconds: float) -> None:
-        """A phase, by its place in `PHASES`, took this long."""
-        row = self._row
-        start = self._phases + phase * (len(BUCKETS) + 2)
-        row[start + bisect_left(BUCKETS, seconds)] += 1.0
-        row[start + len(BUCKETS) + 1] += seconds
+    def phases(self, times: tuple[float, ...]) -> None:
+        """A prediction's phases, in the order of `PHASES`, took these seconds."""
+        row, start = self._row, self._phases
+        for seconds in times:
+            row[start + bisect_left(BUCKETS, seconds)] += 1.0
+            row[start + len(BUCKETS) + 1] += seconds
+            start += len(BUCKETS) + 2
 
     def predictions(self, raw: np.ndarray) -> None:
         """These were predicted: values (n,) or probabilities (n, k)."""

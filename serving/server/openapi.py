@@ -15,6 +15,7 @@ _READS = {
     "boolean": "true or false; texts as yes and no, 1 and 0.",
     "categorical": "A level; an unknown one is missing.",
     "datetime": "A date and time in ISO 8601; without a zone it is UTC.",
+    "text": "A text of any words.",
 }
 _ERRORS = {
     "400": "The request cannot be read; the message says what was expected.",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 
@@ -98,6 +99,14 @@ class Routes:
     def find(self, path: str) -> Route:
         """The route of a path, `OTHER` if there is none."""
         return self._routes.get(path, OTHER)
+
+    def predicting(self) -> dict[bytes, Route]:
+        """The routes that predict, by their paths as clients write them."""
+        found = {}
+        for path, route in self._routes.items():
+            if route.parse is not None:
+                found[quote(path).encode()] = route
+        return found
 
     def _get(self, path: str, name: str, get: Callable[[], Answer], open: bool = False) -> None:
         self._routes[path] = Route(name, NAMES.index(name), _GET, get=get, open=open)

@@ -37,7 +37,7 @@ def test_workers_add_up(tmp_path: Path) -> None:
         metrics.request(0, 200)
         metrics.request(1, 404)
         metrics.error("path")
-        metrics.phase(1, 0.003)
+        metrics.phases((0.0, 0.003, 20.0))
         metrics.predictions(np.array([[0.1, 0.2, 0.7], [0.9, 0.1, 0.0]]))
         metrics.joined(3)
     found = counts(metrics)
@@ -49,6 +49,9 @@ def test_workers_add_up(tmp_path: Path) -> None:
     assert found["sixfold_predictions_total", "2"] == 0
     assert found["sixfold_phase_seconds_count", "predict"] == 2
     assert found["sixfold_phase_seconds_sum", "predict"] == pytest.approx(0.006)
+    assert found["sixfold_phase_seconds_bucket", "10.0", "write"] == 0
+    assert found["sixfold_phase_seconds_bucket", "+Inf", "write"] == 2
+    assert found["sixfold_phase_seconds_bucket", "2.5e-05", "read"] == 2
     assert found["sixfold_phase_seconds_bucket", "0.0025", "predict"] == 0
     assert found["sixfold_phase_seconds_bucket", "0.005", "predict"] == 2
     assert found["sixfold_in_flight",] == found["sixfold_workers",] == 2
