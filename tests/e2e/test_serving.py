@@ -22,7 +22,7 @@ from serving.base import NAME
 from serving.check import check_image
 from serving.labels import BASE, RUN
 from tests.e2e.command import call, start
-from tests.registry.versions import Versions, registered
+from tests.registry.versions import MODEL, Versions, registered
 from tests.training.problems import frame_of
 from tests.training.trained import store_in, train_quietly
 from training.errors import SixfoldError
@@ -36,11 +36,14 @@ _STOCK_MEGABYTES = 1_010  # what `mlflow models build-docker` makes of a scikit-
 
 @dataclass(frozen=True)
 class Images:
-    """Two versions of `churn`, the first of which is in Production, and their images."""
+    """Two versions of a model, the first of which is in Production, and their images.
+
+    Its name is that of the images, and none that a user's images on this machine have.
+    """
 
     versions: Versions
     engine: Any
-    repository: str
+    model: str
     first: dict[str, Any]
     second: dict[str, Any]
 
@@ -58,10 +61,8 @@ def _environment(versions: Versions) -> dict[str, str]:
 
 
 def sixfold_build(versions: Versions, *words: str) -> dict[str, Any]:
-    """`sixfold build churn --json`; what it has printed, steps aside."""
-    printed = call(
-        versions.folder, "sixfold", ["build", "churn", "--json", *words], _environment(versions)
-    )
+    """`sixfold build … --json`; what it has printed, steps aside."""
+    printed = call(versions.folder, "sixfold", ["build", *words, "--json"], _environment(versions))
     built: dict[str, Any] = json.loads(printed[printed.index("{\n") :])
     return built
 
@@ -77,10 +78,11 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
         board = train_quietly(data="table.parquet", algorithms=_ALGORITHMS, search="none", folds=2)
         versions = Versions(folder, frame, registered(board))
         client = mlflow.MlflowClient()
-        client.transition_model_version_stage("churn", "1", "Production")
+        client.rename_registered_model(MODEL, name)
+        client.transition_model_version_stage(name, "1", "Production")
         try:
-            first = sixfold_build(versions, "--tag", f"{name}:1")
-            second = sixfold_build(versions, "--tag", f"{name}:2", "--version", "2")
+            first = sixfold_build(versions, name)
+            second = sixfold_build(versions, name, "--version", "2")
             yield Images(versions, engine, name, first, second)
         finally:
             for image in engine.images.list(name=name):
@@ -91,7 +93,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
 def test_the_version_in_production_becomes_a_small_image(images: Images) -> None:
     first = images.first
     assert (first["version"], first["path"]) == ("1", "onnx")
-    image = images.engine.images.get(f"{images.repository}:1")
+    image = images.engine.images.get(f"{images.model}:1")
     assert image.id == first["image"]
     assert first["bytes"] / 1e6 < 0.45 * _STOCK_MEGABYTES
     assert image.labels[RUN] == first["run_id"]
@@ -114,7 +116,7 @@ def test_the_second_version_adds_layers_of_its_own_bytes_only(images: Images) ->
 
 def test_nothing_of_the_machine_stays_in_an_image(images: Images) -> None:
     """Neither an index, a proxy nor a certificate, and no file that only training needs."""
-    image = images.engine.images.get(f"{images.repository}:1")
+    image = images.engine.images.get(f"{images.model}:1")
     said = json.dumps([image.history(), image.attrs["Config"]])
     for secret in ("PIP_INDEX_URL", "PROXY", "proxy", "PIP_TRUSTED_HOST", "host-ca"):
         assert secret not in said
@@ -133,7 +135,7 @@ def test_nothing_of_the_machine_stays_in_an_image(images: Images) -> None:
 
 
 def test_a_slim_image_answers_too(images: Images) -> None:
-    built = sixfold_build(images.versions, "--slim", "--tag", f"{images.repository}:slim")
+    built = sixfold_build(images.versions, images.model, "--slim", "--tag", f"{images.model}:slim")
     assert built["bytes"] / 1e6 <= 200
     assert built["bytes"] < images.first["bytes"]
     assert built["checks"] == images.first["checks"]
@@ -151,12 +153,12 @@ def test_a_slim_image_answers_too(images: Images) -> None:
 def test_an_image_that_is_not_as_it_must_be_fails_its_checks(
     images: Images, tmp_path: Path, instructions: str, said: str
 ) -> None:
-    version = find_version(mlflow.MlflowClient(), "churn", "1")
+    version = find_version(mlflow.MlflowClient(), images.model, "1")
     model = local_model(version, tmp_path)
     sample = json.loads((model / "data" / "model" / FILE).read_text())
     sample["predictions"][0] = sample["predictions"][0][::-1]
-    image = images.engine.images.get(f"{images.repository}:1")
-    tag = f"{images.repository}:spoilt"
+    image = images.engine.images.get(f"{images.model}:1")
+    tag = f"{images.model}:spoilt"
     spoilt = engines.build(
         images.engine,
         f"FROM {image.tags[0]}\n{instructions}",
@@ -171,31 +173,31 @@ def test_an_image_that_is_not_as_it_must_be_fails_its_checks(
 
 
 def test_a_push_that_is_refused_is_one_line(images: Images) -> None:
-    words = ["build", "churn", "--push", "--tag", f"127.0.0.1:1/{images.repository}"]
+    words = ["build", images.model, "--push", "--tag", f"127.0.0.1:1/{images.model}"]
     printed = call(images.versions.folder, "sixfold", words, images.environment, code=2)
     try:
         last = printed.strip().splitlines()[-1]
         assert last.startswith("sixfold: expected a registry that takes 127.0.0.1:1/")
         assert "Traceback" not in printed
     finally:
-        engines.remove(images.engine, f"127.0.0.1:1/{images.repository}:1")
+        engines.remove(images.engine, f"127.0.0.1:1/{images.model}:1")
 
 
 def test_a_served_version_answers_what_was_recorded(images: Images, tmp_path: Path) -> None:
-    words = ["serve", "churn", "--port", "0", "--detach"]
+    words = ["serve", images.model, "--port", "0", "--detach"]
     printed = call(images.versions.folder, "sixfold", words, images.environment).splitlines()
     answers = next(line for line in printed if " answers at " in line)
     url = answers.split(" answers at ")[1].split()[0]
     container = images.engine.containers.get(answers.rpartition(" ")[2].rstrip(")"))
     try:
-        assert f"re-using the image {images.repository}:" in "\n".join(printed)
+        assert f"re-using the image {images.model}:" in "\n".join(printed)
         host = container.attrs["HostConfig"]
         assert host["ReadonlyRootfs"]
         assert host["CapDrop"] == ["ALL"]
         assert host["SecurityOpt"] == ["no-new-privileges"]
         assert host["PortBindings"]["8080/tcp"][0]["HostIp"] == "127.0.0.1"
 
-        model = local_model(find_version(mlflow.MlflowClient(), "churn", "1"), tmp_path)
+        model = local_model(find_version(mlflow.MlflowClient(), images.model, "1"), tmp_path)
         sample = json.loads((model / "data" / "model" / FILE).read_text())
         body = {
             "dataframe_records": sample["rows"],
@@ -214,7 +216,7 @@ def test_a_served_version_answers_what_was_recorded(images: Images, tmp_path: Pa
 
 
 def test_ctrl_c_stops_and_removes_what_is_served(images: Images) -> None:
-    words = ["serve", "churn", "--port", "0"]
+    words = ["serve", images.model, "--port", "0"]
     process = start(images.versions.folder, "sixfold", words, images.environment)
     assert process.stdout
     name = ""
