@@ -7,6 +7,7 @@ import shutil
 import sys
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from training.errors import SixfoldError, UserError
 STAGE = "sixfold.serving.stage"
 _PATIENCE = 600.0
 _SHOWN_LINES = 3
+_NEW = 3600.0  # seconds
 _TIMES = 0  # of the files in a build's context: the same files make the same layer
 _IMAGE = re.compile(r"^ ---> ([0-9a-f]{12})$", re.MULTILINE)
 _CONTAINER = re.compile(r"^ ---> Running in ([0-9a-f]{12})$", re.MULTILINE)
@@ -122,7 +124,7 @@ def build(
     finally:
         _remove_left(engine, log)
         if "target" in options:
-            _remove_stages(engine, log)
+            _remove_stages(engine, dockerfile, log)
 
 
 @contextmanager
@@ -177,21 +179,32 @@ def _remove_left(engine: Any, log: str) -> None:
             if error.status_code != 404:
                 raise
     made = set(_IMAGE.findall(log))
-    for image in engine.images.list(filters={"dangling": True}):
-        if _short(image) in made and STAGE not in image.labels:
-            remove(engine, image.id)
+    for image in _nameless(engine):
+        if _short(image) in made and STAGE not in (image["Labels"] or {}):
+            remove(engine, image["Id"])
 
 
-def _remove_stages(engine: Any, log: str) -> None:
-    """Remove stages of earlier builds; those of this one make the next one quick."""
-    made = set(_IMAGE.findall(log))
-    for image in engine.images.list(filters={"dangling": True, "label": STAGE}):
-        if _short(image) not in made:
-            remove(engine, image.id)
+def _remove_stages(engine: Any, dockerfile: str, log: str) -> None:
+    """Remove stages of earlier builds; those of this one make the next one quick.
+
+    What is new may belong to a build that goes on beside this one.
+    """
+    made, before = set(_IMAGE.findall(log)), time.time() - _NEW
+    stages = set(re.findall(rf"^LABEL {re.escape(STAGE)}=(\S+)", dockerfile, re.MULTILINE))
+    for image in _nameless(engine):
+        is_stage = (image["Labels"] or {}).get(STAGE) in stages
+        if is_stage and _short(image) not in made and image["Created"] < before:
+            remove(engine, image["Id"])
 
 
-def _short(image: Any) -> str:
-    return str(image.id).split(":")[-1][:12]
+def _nameless(engine: Any) -> list[dict[str, Any]]:
+    # Not `engine.images.list`, which asks for each once more: it may be gone by then.
+    images: list[dict[str, Any]] = engine.api.images(filters={"dangling": True})
+    return images
+
+
+def _short(image: dict[str, Any]) -> str:
+    return str(image["Id"]).split(":")[-1][:12]
 
 
 def _context(files: Mapping[str, bytes], times: float) -> io.BytesIO:
