@@ -173,12 +173,13 @@ def _infer_request(bundle: Bundle, cell: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
-            "id": {"type": "string"},
+            "id": {"type": ["string", "null"]},
             "inputs": {
                 "type": "array",
                 "items": {"type": "object", "properties": tensor, "required": list(tensor)},
+                "minItems": 1,
             },
-            "outputs": {"type": "array", "items": output},
+            "outputs": {"type": ["array", "null"], "items": output},
         },
         "required": ["inputs"],
     }
@@ -212,7 +213,7 @@ def _invocations(bundle: Bundle) -> dict[str, Any]:
             "schema": {"$ref": "#/components/schemas/Request"},
             "example": example(bundle),
         },
-        "text/csv": {"schema": {"type": "string"}},
+        "text/csv": {"schema": {"type": "string", "minLength": 1}},
     }
     return _post("Predict, as MLflow's server does", content, "Predictions")
 
