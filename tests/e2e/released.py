@@ -11,6 +11,7 @@ from typing import Any
 import docker
 from mlflow import MlflowClient
 
+from serving.base import read_file
 from serving.image import BUNDLE
 from tests.e2e.command import call
 
@@ -85,10 +86,8 @@ def released(folder: Path) -> Iterator[Released]:
         for version in ("1", "2"):
             call(folder, "sixfold", ["build", model, "--version", version])
         images = {version: f"{model}:{version}" for version in ("1", "2")}
-        printed = engine.containers.run(
-            images["1"], entrypoint=["cat", f"{BUNDLE}/sample.json"], command=[], remove=True
-        )
-        yield Released(folder, model, images, json.loads(printed)["rows"][0])
+        sample = json.loads(read_file(engine, images["1"], f"{BUNDLE}/sample.json"))
+        yield Released(folder, model, images, sample["rows"][0])
     finally:
         for image in engine.images.list(name=model):
             engine.images.remove(image.id, force=True)
