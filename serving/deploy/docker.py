@@ -19,26 +19,27 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from serving.check import SEALED
+from serving.deploy.front import (
+    HOST,
+    INSIDE,
+    ROLE,
+    begin,
+    find,
+    have_image,
+    keep_port,
+    published_port,
+)
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.state import State
 from serving.deploy.wanted import Release, Wanted, read_token, settings
 from serving.image import BUNDLE
-from serving.labels import BASE, RUN, VERSION
-from training.errors import SixfoldError, UserError
+from serving.labels import RUN, VERSION
+from training.errors import SixfoldError
 
-if TYPE_CHECKING:
-    from docker.models.containers import Container
-
-#: Of each container: what it is for.
-ROLE = "sixfold.role"
-HOST = "127.0.0.1"
-DEFAULT_PORT = 8080
-_INSIDE = 8080
-_FORWARD, _SMOKE = (Path(__file__).with_name(f"{name}.py") for name in ("forward", "smoke"))
-_FRONT_MEMORY = 128 << 20
+_SMOKE = Path(__file__).with_name("smoke.py")
 _READY_SECONDS = 60
 _ASKED = 3
 _DRAIN_SECONDS = 3
@@ -91,14 +92,14 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
         made: list[Any] = []
         try:
             _network(engine, name, release.model)
-            front, front_before = _front(engine, release, wanted, made)
+            front, front_before = keep_port(engine, release, wanted, made)
             say(f"{release.model} version {release.version}: starting beside what is there")
             new = _start(engine, release, wanted, token)
             made.append(new)
-            _ask(new, f"http://127.0.0.1:{_INSIDE}", release, _READY_SECONDS)
+            _ask(new, f"http://127.0.0.1:{INSIDE}", release, _READY_SECONDS)
             try:
                 _exchange(name, old, new)
-                _ask(new, f"http://{front.name}:{_INSIDE}", release, _READY_SECONDS)
+                _ask(new, f"http://{front.name}:{INSIDE}", release, _READY_SECONDS)
             except BaseException:
                 _exchange_back(name, old, new)
                 raise
@@ -151,16 +152,6 @@ def remove(engine: Any, model: str) -> list[str]:
     return gone
 
 
-def find(engine: Any, name: str) -> Any:
-    """A container by its name, as it is now; None if there is none."""
-    from docker.errors import NotFound
-
-    try:
-        return engine.containers.get(name)
-    except NotFound:
-        return None
-
-
 class _Wrong(Exception):
     """What a container says or answers in place of what it must."""
 
@@ -189,84 +180,10 @@ def _remove_network(engine: Any, name: str) -> bool:
     return bool(found)
 
 
-def _front(engine: Any, release: Release, wanted: Wanted, made: list[Any]) -> tuple[Any, Any]:
-    """The container that keeps the port; and the one before it, where the port is to change."""
-    name = deployment(release.model)
-    before = find(engine, f"{name}-front")
-    if before and wanted.port in (0, published_port(before)):
-        before.start()  # does nothing where it runs
-        return before, None
-    port = wanted.port or DEFAULT_PORT
-    _image(engine, release.image)
-    front = engine.containers.create(
-        _front_image(engine, release.image),
-        entrypoint=["python", "-c", _FORWARD.read_text()],
-        command=[str(_INSIDE), name, str(_INSIDE)],
-        name=f"{name}-front-next" if before else f"{name}-front",
-        network=name,
-        ports={f"{_INSIDE}/tcp": (HOST, port)},
-        mem_limit=_FRONT_MEMORY,
-        labels={MODEL: release.model, ROLE: "front"},
-        **SEALED,
-    )
-    made.append(front)
-    _begin(front, port)
-    return front, before
-
-
-def _begin(container: "Container", port: int) -> None:
-    from docker.errors import APIError
-
-    try:
-        container.start()
-    except APIError as error:
-        said = error.explanation or str(error)
-        if "port is already allocated" in said or "address already in use" in said:
-            raise UserError(
-                f"expected a free port, got {port}, which is taken; choose another one: --port"
-            ) from None
-        raise UserError(f"expected a container that starts, got: {said}") from None
-
-
-def _front_image(engine: Any, image: str) -> str:
-    """The base that the image was built on, where it is here: it outlives the version."""
-    from docker.errors import ImageNotFound
-
-    from serving.base import NAME
-
-    base = engine.images.get(image).labels.get(BASE, "")
-    try:
-        return str(engine.images.get(f"{NAME}:{base}").id) if base else image
-    except ImageNotFound:
-        return image
-
-
-def _image(engine: Any, image: str) -> None:
-    """Have an image here.
-
-    Raises
-    ------
-    UserError
-        It is neither here nor in its registry.
-    """
-    from docker.errors import APIError, ImageNotFound
-
-    try:
-        engine.images.get(image)
-    except ImageNotFound:
-        try:
-            engine.images.pull(image)
-        except APIError as error:
-            raise UserError(
-                f"expected an image that is here or can be pulled, got {image}: "
-                f"{error.explanation or error}; correct --image"
-            ) from None
-
-
 def _start(engine: Any, release: Release, wanted: Wanted, token: Path | None) -> Any:
     """The new server, beside the one that answers."""
     name = deployment(release.model)
-    _image(engine, release.image)
+    have_image(engine, release.image)
     environment = {**settings(wanted), "SIXFOLD_DRAIN_SECONDS": str(_DRAIN_SECONDS)}
     volumes = {}
     if token:
@@ -286,7 +203,7 @@ def _start(engine: Any, release: Release, wanted: Wanted, token: Path | None) ->
         **SEALED,
     )
     try:
-        _begin(container, 0)
+        begin(container, 0)
     except BaseException:
         container.remove(force=True)
         raise
@@ -358,12 +275,6 @@ def _token(state: State, wanted: Wanted, old: Any) -> Path | None:
         return state.keep_token(token)
     mounts = old.attrs["Mounts"] if old else []
     return next((Path(m["Source"]) for m in mounts if m["Destination"] == _TOKEN), None)
-
-
-def published_port(front: Any) -> int:
-    """The port of the host that a container keeps, whether it runs or not."""
-    bound = front.attrs["HostConfig"]["PortBindings"].get(f"{_INSIDE}/tcp") or [{}]
-    return int(bound[0].get("HostPort") or 0)
 
 
 def _version(container: Any) -> str:

@@ -18,19 +18,15 @@ from serving.deploy import manifests
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
 from serving.deploy.manifests import PORT
 from serving.deploy.names import deployment, slug
+from serving.deploy.rollout import Failed, NoImage, wait
+from serving.deploy.rollout import revision as revision_of
 from serving.deploy.wanted import Release, Wanted, read_token
 from training.errors import SixfoldError, UserError
 
 _SMOKE = Path(__file__).with_name("smoke.py")
-_REVISION = "deployment.kubernetes.io/revision"
-_HASH = "pod-template-hash"
 _POLL = 0.5
-_BASE_SECONDS, _SECONDS_A_REPLICA = 60, 40
 _ASKED = 10  # times a replica, so that each is likely to answer some
 _SMOKE_PATIENCE = 130.0
-#: A pod that waits for one of these does not come up by waiting longer.
-_NO_IMAGE = ("ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
-_HOPELESS = ("CrashLoopBackOff", "CreateContainerConfigError", "RunContainerError")
 
 
 @dataclass(frozen=True)
@@ -55,14 +51,6 @@ class RolledOut:
     replicas: int
     share: int
     answers: int
-
-
-class _Failed(SixfoldError):
-    """A version that does not come up, and is to be taken back."""
-
-
-class _NoImage(_Failed, UserError):
-    """The cluster has no image of it."""
 
 
 def roll_out(
@@ -92,12 +80,12 @@ def roll_out(
         service = name
     went = f"version {release.version} of {release.model}"
     say(f"{went}: applying {len(objects)} objects to namespace {kubectl.namespace()}")
-    revision = _revision(kubectl.get("deployment", service))
+    revision = revision_of(kubectl.get("deployment", service))
     replicas = objects[0]["spec"]["replicas"]
     try:
         kubectl.apply(manifests.as_yaml(objects))
         say(f"{went}: rolling out {replicas} replicas")
-        _wait(kubectl, service, replicas)
+        wait(kubectl, service, replicas)
         say(f"{went}: asking the Service for the recorded predictions")
         answers = _smoke(kubectl, release, service, _ASKED * replicas, bool(token))
     except BaseException as error:
@@ -106,9 +94,9 @@ def roll_out(
             left = "the canary is removed"
         else:
             left = _take_back(kubectl, release.model, service, revision, say)
-        if not isinstance(error, (_Failed, KubectlError)):
+        if not isinstance(error, (Failed, KubectlError)):
             raise
-        kind = UserError if isinstance(error, _NoImage) else SixfoldError
+        kind = UserError if isinstance(error, NoImage) else SixfoldError
         raise kind(f"{went} was taken back: {error}; {left}") from None
     if wanted.canary:
         item = manifests.route(release.model, wanted.canary, apis, wanted.gateway)
@@ -206,89 +194,12 @@ def _replicas(kubectl: Kubectl, name: str, before: Any, wanted: Wanted) -> int:
     return min(max(there, wanted.replicas), wanted.replicas * manifests.MOST_REPLICAS)
 
 
-def _revision(found: Any) -> str:
-    return str(found["metadata"].get("annotations", {}).get(_REVISION, "")) if found else ""
-
-
-def _wait(kubectl: Kubectl, name: str, replicas: int) -> None:
-    """Until all replicas are of the new version and ready.
-
-    Raises
-    ------
-    _Failed
-        They do not come up.
-    """
-    seconds = _BASE_SECONDS + _SECONDS_A_REPLICA * replicas
-    status = kubectl.start("rollout", "status", f"deployment/{name}", f"--timeout={seconds}s")
-    try:
-        while status.poll() is None:
-            _look_at_pods(kubectl, name)
-            time.sleep(_POLL)
-    finally:
-        status.kill()
-        printed, _ = status.communicate()
-    if status.returncode:
-        _look_at_pods(kubectl, name, last=True)
-        lines = printed.strip().splitlines()
-        raise _Failed(lines[-1] if lines else "the rollout did not end")
-
-
-def _look_at_pods(kubectl: Kubectl, name: str, last: bool = False) -> None:
-    """Whether any of the newest revision's pods cannot come up; `last`: or has not."""
-    found = kubectl.get("deployment", name)
-    if not found:
-        return
-    labels = sorted(found["spec"]["selector"]["matchLabels"].items())
-    sets = [
-        item
-        for item in kubectl.items("replicaset", "--selector", selector(labels))
-        if _revision(item) == _revision(found)
-    ]
-    if not sets:
-        return
-    labels.append((_HASH, sets[0]["metadata"]["labels"][_HASH]))
-    for pod in kubectl.items("pod", "--selector", selector(labels)):
-        _look_at(kubectl, pod, last)
-
-
-def _look_at(kubectl: Kubectl, pod: dict[str, Any], last: bool) -> None:
-    name = pod["metadata"]["name"]
-    for container in pod["status"].get("containerStatuses", []):
-        waiting = container["state"].get("waiting", {})
-        reason, message = waiting.get("reason", ""), waiting.get("message", "")
-        if reason in _NO_IMAGE:
-            raise _NoImage(
-                f"expected an image that the cluster can pull, got {container['image']}: {reason}; "
-                "push it (`sixfold build NAME --tag REGISTRY/NAME --push`) and name it: --image"
-            )
-        if reason in _HOPELESS:
-            raise _Failed(f"{_last_line(kubectl, name) or message or reason} ({reason})")
-        if last and not container["ready"]:
-            raise _Failed(f"not ready: {_last_line(kubectl, name) or reason or 'it says nothing'}")
-    for condition in pod["status"].get("conditions", []) if last else []:
-        if condition["type"] == "PodScheduled" and condition["status"] != "True":
-            raise _Failed(f"no node takes it: {condition.get('message', '')}")
-
-
-def _last_line(kubectl: Kubectl, pod: str) -> str:
-    """The last that a pod has said, in this life or the one before."""
-    for more in ([], ["--previous"]):
-        try:
-            printed = kubectl.run("logs", pod, "--tail", "5", *more)
-        except KubectlError:
-            continue
-        lines = [line.strip() for line in printed.splitlines() if line.strip()]
-        if lines:
-            return lines[-1][:300]
-    return ""
-
-
 def _smoke(kubectl: Kubectl, release: Release, service: str, times: int, token: bool) -> int:
     """Ask the Service from a pod beside it; how many answers were right.
 
     Raises
     ------
-    _Failed
+    Failed
         One was not.
     """
     pod = manifests.smoke_pod(release, service, _SMOKE.read_text(), times, token)
@@ -306,11 +217,11 @@ def _smoke(kubectl: Kubectl, release: Release, service: str, times: int, token: 
         try:
             found = json.loads(printed.strip().splitlines()[-1])
         except (ValueError, IndexError):
-            raise _Failed(
+            raise Failed(
                 f"the smoke request has not come to an end: {printed.strip()[-300:]}"
             ) from None
         if found["wrong"]:
-            raise _Failed(f"the smoke request has failed: {found['wrong']}")
+            raise Failed(f"the smoke request has failed: {found['wrong']}")
         return int(found["answers"])
     finally:
         kubectl.delete(f"pod/{name}")
@@ -324,7 +235,7 @@ def _take_back(
         remove(kubectl, model)
         return "there was no other, and nothing of it is left"
     found = kubectl.get("deployment", name)
-    if _revision(found) != revision:
+    if revision_of(found) != revision:
         say("going back to what was there before")
         kubectl.run("rollout", "undo", f"deployment/{name}", f"--to-revision={revision}")
     kubectl.run("rollout", "status", f"deployment/{name}", "--timeout=300s", timeout=310)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from serving.deploy import compose, manifests
-from serving.deploy.docker import HOST, ROLE, published_port
-from serving.deploy.docker import find as find_container
+from serving.deploy.front import HOST, ROLE, published_port
+from serving.deploy.front import find as find_container
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
 from serving.deploy.names import MODEL, deployment, slug
 from serving.labels import MODEL as IMAGE_MODEL

@@ -1,0 +1,112 @@
+"""The container that keeps the port of the host, whichever version answers behind it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serving.check import SEALED
+from serving.deploy.names import MODEL, deployment
+from serving.deploy.wanted import Release, Wanted
+from serving.labels import BASE
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+
+#: Of each container: what it is for.
+ROLE = "sixfold.role"
+HOST = "127.0.0.1"
+#: Of the server, and of the front in its own container.
+INSIDE = 8080
+_DEFAULT_PORT = 8080
+_FORWARD = Path(__file__).with_name("forward.py")
+_MEMORY = 128 << 20
+
+
+def keep_port(engine: Any, release: Release, wanted: Wanted, made: list[Any]) -> tuple[Any, Any]:
+    """The container that keeps the port; and the one before it, where the port is to change."""
+    name = deployment(release.model)
+    before = find(engine, f"{name}-front")
+    if before and wanted.port in (0, published_port(before)):
+        before.start()  # does nothing where it runs
+        return before, None
+    port = wanted.port or _DEFAULT_PORT
+    have_image(engine, release.image)
+    front = engine.containers.create(
+        _front_image(engine, release.image),
+        entrypoint=["python", "-c", _FORWARD.read_text()],
+        command=[str(INSIDE), name, str(INSIDE)],
+        name=f"{name}-front-next" if before else f"{name}-front",
+        network=name,
+        ports={f"{INSIDE}/tcp": (HOST, port)},
+        mem_limit=_MEMORY,
+        labels={MODEL: release.model, ROLE: "front"},
+        **SEALED,
+    )
+    made.append(front)
+    begin(front, port)
+    return front, before
+
+
+def begin(container: "Container", port: int) -> None:
+    from docker.errors import APIError
+
+    try:
+        container.start()
+    except APIError as error:
+        said = error.explanation or str(error)
+        if "port is already allocated" in said or "address already in use" in said:
+            raise UserError(
+                f"expected a free port, got {port}, which is taken; choose another one: --port"
+            ) from None
+        raise UserError(f"expected a container that starts, got: {said}") from None
+
+
+def _front_image(engine: Any, image: str) -> str:
+    """The base that the image was built on, where it is here: it outlives the version."""
+    from docker.errors import ImageNotFound
+
+    from serving.base import NAME
+
+    base = engine.images.get(image).labels.get(BASE, "")
+    try:
+        return str(engine.images.get(f"{NAME}:{base}").id) if base else image
+    except ImageNotFound:
+        return image
+
+
+def have_image(engine: Any, image: str) -> None:
+    """Have an image here.
+
+    Raises
+    ------
+    UserError
+        It is neither here nor in its registry.
+    """
+    from docker.errors import APIError, ImageNotFound
+
+    try:
+        engine.images.get(image)
+    except ImageNotFound:
+        try:
+            engine.images.pull(image)
+        except APIError as error:
+            raise UserError(
+                f"expected an image that is here or can be pulled, got {image}: "
+                f"{error.explanation or error}; correct --image"
+            ) from None
+
+
+def find(engine: Any, name: str) -> Any:
+    """A container by its name, as it is now; None if there is none."""
+    from docker.errors import NotFound
+
+    try:
+        return engine.containers.get(name)
+    except NotFound:
+        return None
+
+
+def published_port(front: Any) -> int:
+    """The port of the host that a container keeps, whether it runs or not."""
+    bound = front.attrs["HostConfig"]["PortBindings"].get(f"{INSIDE}/tcp") or [{}]
+    return int(bound[0].get("HostPort") or 0)

@@ -1,0 +1,110 @@
+"""What `sixfold deploy` does for each target, and what it says then."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from serving.deploy.wanted import Wanted
+
+Say = Callable[[str], None]
+
+
+def _to_docker(
+    client: "MlflowClient", wanted: "Wanted", _: Path | None, say: Say
+) -> dict[str, Any]:
+    from registry.store import reported
+    from serving.deploy.docker import switch
+    from serving.deploy.wanted import release
+    from serving.engine import connect
+    from serving.engine import reported as engine_reported
+    from serving.serve import curl
+
+    with reported("deploying"), engine_reported("deploying"):
+        found = release(client, wanted, say)
+        done = switch(connect(), found, wanted, say)
+    ask = curl(done.url, done.sample)
+    if done.asks_token:
+        ask += ' -H "Authorization: Bearer $TOKEN"'
+    before = f", in place of {done.before}" if done.before else ""
+    return {
+        "version": found.version,
+        "image": found.image,
+        "name": done.name,
+        "url": done.url,
+        "before": done.before,
+        "said": [
+            f"{found.model} version {found.version} answers at {done.url}{before} "
+            f"(container {done.name})",
+            ask,
+        ],
+    }
+
+
+def _to_compose(
+    client: "MlflowClient", wanted: "Wanted", folder: Path | None, say: Say
+) -> dict[str, Any]:
+    from registry.store import reported
+    from serving.deploy import compose
+    from serving.deploy.wanted import release
+    from serving.engine import reported as engine_reported
+
+    with reported("deploying"), engine_reported("deploying"):
+        found = release(client, wanted, say)
+    path = compose.write(found, wanted, folder or compose.default_folder(wanted.model))
+    return {
+        "version": found.version,
+        "image": found.image,
+        "file": str(path),
+        "said": [
+            f"{path} is written for {found.model} version {found.version}",
+            f"docker compose --project-directory {path.parent} up --detach --wait",
+        ],
+    }
+
+
+def _to_kubernetes(
+    client: "MlflowClient", wanted: "Wanted", folder: Path | None, say: Say
+) -> dict[str, Any]:
+    from registry.store import reported
+    from serving.deploy import kubernetes
+    from serving.deploy.kubectl import Kubectl
+    from serving.deploy.wanted import release
+    from serving.engine import reported as engine_reported
+
+    if folder:
+        with reported("deploying"), engine_reported("deploying"):
+            found = release(client, wanted, say)
+        files = kubernetes.write(found, wanted, folder)
+        return {
+            "version": found.version,
+            "image": found.image,
+            "files": [str(path) for path in files],
+            "said": [
+                f"{len(files)} files are in {folder} for {found.model} version {found.version}",
+                f"kubectl apply --kustomize {folder}",
+            ],
+        }
+    kubectl = Kubectl(wanted.namespace)
+    kubectl.apis()  # before an image is built for nothing
+    with reported("deploying"), engine_reported("deploying"):
+        found = release(client, wanted, say)
+    done = kubernetes.roll_out(kubectl, found, wanted, say)
+    part = "" if done.share == 100 else f" {done.share} % of the requests"
+    return {
+        "version": found.version,
+        "image": found.image,
+        **asdict(done),
+        "said": [
+            f"{found.model} version {found.version} answers{part} at {done.url} in the cluster: "
+            f"{done.replicas} replicas ready, {done.answers} right answers through the Service",
+            f"kubectl --namespace {done.namespace} port-forward service/{done.name} 8080",
+        ],
+    }
+
+
+#: Target -> what deploys to it. Each returns what `--json` prints, and lines to say.
+DEPLOY = {"docker": _to_docker, "compose": _to_compose, "kubernetes": _to_kubernetes}
