@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from training.console import one_line, quieten
-from training.errors import SixfoldError
+from training.errors import SixfoldError, UserError
 
 _version = click.option("--version", default="", help="Default: the one in Production.")
 _MEGABYTE = 1_000_000
@@ -47,7 +47,7 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
         return
     click.echo(
         f"{built.tag} is built{' and pushed' if built.pushed else ''}: "
-        f"{built.bytes / _MEGABYTE:.0f} MB, of which {built.own_bytes / _MEGABYTE:.1f} MB its own; "
+        f"{_size(built.bytes)}, of which {_size(built.own_bytes)} its own; "
         f"ready in {built.ready_seconds:.2f} s; {len(built.checks)} checks passed; "
         f"next: sixfold serve {model}"
     )
@@ -77,9 +77,10 @@ def serve(model: str, version: str, port: int, workers: int, memory: str, detach
     from serving.engine import reported
     from serving.serve import start, stop
 
+    most = _memory(memory)
     client = connect()
     with reported("serving"):
-        served = start(client, model, version, port, workers, memory, _say)
+        served = start(client, model, version, port, workers, most, _say)
     if detach:
         _show(served)
         _say(f"stop it: docker rm -f {served.container.name}")
@@ -95,6 +96,21 @@ def serve(model: str, version: str, port: int, workers: int, memory: str, detach
     if code:
         raise SixfoldError(f"the server has ended with {code}; its last words are above")
     _say("ended")
+
+
+def _memory(text: str) -> int:
+    from training.request import parse_memory
+
+    try:
+        return parse_memory(text)
+    except UserError:
+        raise UserError(f"expected --memory of at least 256m, as 1g, got {text!r}") from None
+
+
+def _size(count: int) -> str:
+    if count >= _MEGABYTE:
+        return f"{count / _MEGABYTE:.0f} MB"
+    return f"{count / 1_000:.0f} kB"
 
 
 def _show(served: Any) -> None:

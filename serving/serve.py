@@ -55,7 +55,7 @@ def start(
     number: str,
     port: int,
     workers: int,
-    memory: str,
+    memory: int | str,
     say: Callable[[str], None],
 ) -> Served:
     """Run a version's image, built if there is none, and wait until it is ready.
@@ -70,8 +70,8 @@ def start(
         Of this machine, reachable from it alone; 0 for a free one.
     workers : int
         0 for as many as there are CPUs for the container.
-    memory : str
-        The most that the container may use, e.g. `1g`.
+    memory : int or str
+        The most that the container may use, in bytes or as `1g`.
     say : callable
 
     Raises
@@ -148,7 +148,7 @@ def _free(port: int) -> int:
         return int(tried.getsockname()[1])
 
 
-def _run(engine: Any, tag: str, port: int, workers: int, memory: str) -> Any:
+def _run(engine: Any, tag: str, port: int, workers: int, memory: int | str) -> Any:
     from docker.errors import APIError
 
     try:

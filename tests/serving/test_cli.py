@@ -74,6 +74,16 @@ def test_another_platform_is_refused_where_mlflow_builds(registry: mlflow.Mlflow
     assert "add --slim" in only_error(sixfold("build", "churn", "--platform", "linux/arm64"))
 
 
+@pytest.mark.parametrize("memory", ["lots", "10m"])
+def test_an_amount_of_memory_that_is_none_is_one_line(
+    registry: mlflow.MlflowClient, memory: str
+) -> None:
+    to_production(registry, "1")
+    assert f"--memory of at least 256m, as 1g, got '{memory}'" in only_error(
+        sixfold("serve", "churn", "--memory", memory)
+    )
+
+
 @pytest.mark.docker
 def test_a_port_that_is_taken_is_one_line(registry: mlflow.MlflowClient) -> None:
     to_production(registry, "1")
