@@ -18,9 +18,10 @@ from registry.version import Version, local_model
 from serving import engine as engines
 from serving.base import base_image
 from serving.check import Checked, check_image
-from serving.compile import compile_model
+from serving.compile import SCHEMA, compile_model
 from serving.image import with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
+from serving.pipeline_image import pipeline_base
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -133,12 +134,14 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
         bundle = folder / "bundle"
         with _timed(seconds, "compile"):
             compiled = compile_model(model, bundle, _told(version))
-        if compiled.path != "onnx":
-            raise UserError(
-                f"expected a model that compiles, got {version.name}: {compiled.why}; there is no "
-                f"serving image for it yet, `mlflow models serve -m {version.uri}` serves it"
-            )
         say(f"{version.name}: {compiled.why}")
+        if compiled.path == "pipeline":
+            if not (bundle / SCHEMA).is_file():
+                raise UserError(
+                    f"expected a model that Sixfold has trained, got {version.name}; build its "
+                    f"image by `mlflow models build-docker -m {version.uri} --env-manager local`"
+                )
+            base = pipeline_base(engine, base, model, wanted.platform, say)
         labels = image_labels(facts, compiled.path)
         with _timed(seconds, "image"):
             if wanted.slim:

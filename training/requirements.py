@@ -3,6 +3,7 @@
 The environment is installed from the lock with hashes, so what is installed is what the lock says.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distributions, metadata
 
@@ -28,10 +29,12 @@ def model_requirements(candidates: list[str]) -> list[str]:
     """
     engines = {name.partition(":")[2] for name in candidates}
     roots = [*_EVERY_MODEL, *(_ENGINES[engine] for engine in engines if engine in _ENGINES)]
-    names: set[str] = set()
-    for root in roots:
-        names |= _closure(root)
-    return sorted(f"{name}=={_installed(name)[0]}" for name in names)
+    return sorted(f"{name}=={_installed(name)[0]}" for name in closure(roots))
+
+
+def closure(roots: Iterable[str]) -> set[str]:
+    """Packages and all that they depend on here."""
+    return {name for root in roots for name in _closure(root)}
 
 
 def environment() -> list[str]:

@@ -90,7 +90,8 @@ def describe(column: Column) -> str:
 def _schemas(bundle: Bundle, settings: Settings) -> dict[str, Any]:
     columns = bundle.schema.used
     names = [column.name for column in columns]
-    cell = {"type": ["number", "string", "boolean", "null"]}
+    # What has no place in a cell is missing, not refused.
+    cell = {"type": ["number", "string", "boolean", "null", "array", "object"]}
     by_name = {column.name: cell | {"description": describe(column)} for column in columns}
     rows = {"minItems": 1, "maxItems": settings.max_rows}
     record = {"type": "object", "properties": by_name, "required": names}
@@ -116,7 +117,7 @@ def _schemas(bundle: Bundle, settings: Settings) -> dict[str, Any]:
         "additionalProperties": False,
     }
     params = {
-        "type": "object",
+        "type": ["object", "null"],
         "properties": {"predict_method": {"enum": list(Answers(bundle.schema).methods)}},
     }
     forms = {
@@ -134,7 +135,6 @@ def _schemas(bundle: Bundle, settings: Settings) -> dict[str, Any]:
                     "type": "object",
                     "properties": {form: schema, "params": params},
                     "required": [form],
-                    "additionalProperties": False,
                 }
                 for form, schema in forms.items()
             ]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from mlflow.models import Model as MlflowModel
 from mlflow.pyfunc import PyFuncModel, scoring_server
@@ -161,6 +161,20 @@ def texts(schema: Schema) -> dict[str, st.SearchStrategy[Any]]:
     }
 
 
+def alike(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with one type a column: of several, MLflow makes texts in `instances`."""
+    kinds: dict[str, type] = {}
+    for row in rows:
+        for name, cell in row.items():
+            kind = float if type(cell) is int else type(cell)
+            if cell is not None and kinds.setdefault(name, kind) is not kind:
+                row[name] = None
+    return rows
+
+
+#: Another's load on the machine is no reason to fail.
+UNHURRIED = [HealthCheck.too_slow]
+
 PARAMS = st.sampled_from([None, {}, {"predict_method": "predict"}, {"other": 1}, "predict_proba"])
 
 
@@ -175,7 +189,7 @@ EACH = pytest.mark.parametrize("name", SCHEMAS)
 
 
 @EACH
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHURRIED)
 @given(data=st.data(), params=PARAMS)
 def test_rows(both: Any, name: str, data: st.DataObject, params: Any) -> None:
     schema = SCHEMAS[name]
@@ -190,12 +204,12 @@ def test_rows(both: Any, name: str, data: st.DataObject, params: Any) -> None:
 
 
 @EACH
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHURRIED)
 @given(data=st.data(), params=PARAMS, form=st.sampled_from(["instances", "inputs"]))
 def test_tensors(both: Any, name: str, data: st.DataObject, params: Any, form: str) -> None:
     schema = SCHEMAS[name]
     row = st.fixed_dictionaries(texts(schema))
-    rows = data.draw(st.lists(row, min_size=1, max_size=4))
+    rows = alike(data.draw(st.lists(row, min_size=1, max_size=4)))
     same(both[name], with_params({form: rows}, params, schema))
     columns = {column: [row[column] for row in rows] for column in rows[0]}
     # MLflow takes a column of texts for one cell, if there are no others.
