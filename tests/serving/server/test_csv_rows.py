@@ -44,7 +44,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(ROWS, min_size=1, max_size=5), st.sampled_from([MIXED, LEVELS]))
 def test_as_pandas_reads_it(rows: list[dict[str, Any]], schema: Schema) -> None:
     text = pd.DataFrame(rows, dtype=object).to_csv(index=False)

@@ -96,7 +96,7 @@ def refuses(port: int) -> bool:
 
 
 def test_while_draining_it_is_alive_but_not_ready(bundle: Path) -> None:
-    with running(bundle, drain_seconds=1.5) as server:
+    with running(bundle, drain_seconds=1) as server:
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: server.ask("GET", "/readyz").status == 503)
         answer = server.ask("GET", "/v2/health/ready")
@@ -107,6 +107,7 @@ def test_while_draining_it_is_alive_but_not_ready(bundle: Path) -> None:
         assert server.process.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_at_once(bundle: Path) -> None:
     with running(bundle, drain_seconds=60) as server:
         server.process.send_signal(signal.SIGINT)
@@ -126,6 +127,7 @@ def test_a_worker_that_dies_is_replaced(bundle: Path) -> None:
         assert "ended (signal 9); it is replaced" in server.log()
 
 
+@pytest.mark.slow
 def test_killed_workers_lose_no_request_but_those_they_had(bundle: Path) -> None:
     """A connection that breaks is a killed worker's; all others are answered, new ones as well.
 

@@ -45,7 +45,7 @@ def iso_like(draw: st.DrawFn) -> str:
     return draw(usually("", " ")) + text + draw(usually("", " ", "\n"))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(iso_like())
 @example("2020-02-30")
 @example("9999-12-31T23:59:59-10:00")
@@ -57,7 +57,7 @@ def test_iso_as_pandas(text: str) -> None:
     assert parse_moment(text, "") == by_pandas(text, "")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(_LAYOUTS),
     st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)),
@@ -75,7 +75,7 @@ def test_layouts_as_pandas(layout: str, moment: datetime, quarters: int, change:
     assert parse_moment(changed, layout) == by_pandas(changed, layout)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31)))
 def test_parts_as_in_training(moment: datetime) -> None:
     found = parts_reader("", PARTS)(moment.isoformat())

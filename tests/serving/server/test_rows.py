@@ -26,7 +26,7 @@ def trained(schema: Schema, rows: list[list[Any]]) -> np.ndarray:
     return np.asarray(conform(pd.DataFrame(cells, columns=names, dtype=object), schema))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(tables())
 def test_few_rows_as_in_training(table: tuple[Schema, list[list[Any]]]) -> None:
     schema, rows = table
@@ -45,7 +45,7 @@ def test_many_rows_and_columns_as_in_training(table: tuple[Schema, list[list[Any
     np.testing.assert_array_equal(reader.read(Cells(columns=columns)), expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(tables(kinds=("numeric",)))
 def test_numbers_only(table: tuple[Schema, list[list[Any]]]) -> None:
     schema, rows = table
