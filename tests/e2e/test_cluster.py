@@ -36,6 +36,9 @@ def _nothing_is_left(cluster: Cluster, model: Released) -> Iterator[None]:
     kinds = "deployment,service,networkpolicy,hpa,pdb,secret,replicaset"
     chosen = f"{manifests.MODEL}={model.model}"
     assert cluster.kubectl("get", kinds, "--selector", chosen, "--output", "name") == ""
+    # Pods that still drain run from the images, which are removed next.
+    words = ["get", "pod", "--selector", chosen, "--output", "name"]
+    wait_until(lambda: cluster.kubectl(*words) == "", 120)
 
 
 def deploy(
@@ -150,13 +153,12 @@ def test_a_canary_needs_a_gateway(cluster: Cluster, model: Released) -> None:
 @pytest.fixture
 def gateway(cluster: Cluster) -> Iterator[None]:
     """The kinds of objects that a gateway and Prometheus bring; neither of them runs."""
-    text = "\n---\n".join(DEFINITIONS)
-    cluster.kubectl("apply", "--filename", "-", given=text)
+    cluster.kubectl("apply", "--filename", "-", given=DEFINITIONS)
     for name in ("httproutes.gateway.networking.k8s.io", "servicemonitors.monitoring.coreos.com"):
         cluster.kubectl("wait", f"crd/{name}", "--for=condition=Established", "--timeout=60s")
     wait_until(lambda: "gateway.networking.k8s.io/v1beta1" in cluster.kubectl("api-versions"))
     yield
-    cluster.kubectl("delete", "--filename", "-", given=text)
+    cluster.kubectl("delete", "--filename", "-", given=DEFINITIONS)
 
 
 def weights(cluster: Cluster, model: Released) -> dict[str, int]:
