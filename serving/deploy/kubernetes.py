@@ -89,11 +89,10 @@ def roll_out(
         say(f"{went}: asking the Service for the recorded predictions")
         answers = _smoke(kubectl, release, service, _ASKED * replicas, bool(token))
     except BaseException as error:
-        if wanted.canary:
-            _end_canary(kubectl, release.model, apis, wanted.gateway)
-            left = "the canary is removed"
-        else:
-            left = _take_back(kubectl, release.model, service, revision, say)
+        try:
+            left = _take_back(kubectl, release.model, service, revision, apis, wanted, say)
+        except SixfoldError as other:
+            left = f"that failed too: {other}"
         if not isinstance(error, (Failed, KubectlError)):
             raise
         kind = UserError if isinstance(error, NoImage) else SixfoldError
@@ -228,9 +227,18 @@ def _smoke(kubectl: Kubectl, release: Release, service: str, times: int, token: 
 
 
 def _take_back(
-    kubectl: Kubectl, model: str, name: str, revision: str, say: Callable[[str], None]
+    kubectl: Kubectl,
+    model: str,
+    name: str,
+    revision: str,
+    apis: list[str],
+    wanted: Wanted,
+    say: Callable[[str], None],
 ) -> str:
     """Bring back what was there before; what that is, in words."""
+    if wanted.canary:
+        _end_canary(kubectl, model, apis, wanted.gateway)
+        return "the canary is removed"
     if not revision:
         remove(kubectl, model)
         return "there was no other, and nothing of it is left"

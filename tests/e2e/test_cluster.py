@@ -12,7 +12,6 @@ import yaml
 from serving.deploy import manifests
 from serving.deploy.manifests import FOLDER
 from tests.e2e.command import call
-from tests.e2e.custom_objects import DEFINITIONS
 from tests.e2e.released import Released, released
 from tests.services.cluster import Cluster
 from tests.serving.deploy.load import load
@@ -148,50 +147,6 @@ def test_a_canary_needs_a_gateway(cluster: Cluster, model: Released) -> None:
     assert "expected a cluster with the Gateway API" in printed
     printed = deploy(cluster, model, "2", "--monitor", code=2)
     assert "expected a cluster with the Prometheus operator" in printed
-
-
-@pytest.fixture
-def gateway(cluster: Cluster) -> Iterator[None]:
-    """The kinds of objects that a gateway and Prometheus bring; neither of them runs."""
-    cluster.kubectl("apply", "--filename", "-", given=DEFINITIONS)
-    for name in ("httproutes.gateway.networking.k8s.io", "servicemonitors.monitoring.coreos.com"):
-        cluster.kubectl("wait", f"crd/{name}", "--for=condition=Established", "--timeout=60s")
-    wait_until(lambda: "gateway.networking.k8s.io/v1beta1" in cluster.kubectl("api-versions"))
-    yield
-    cluster.kubectl("delete", "--filename", "-", given=DEFINITIONS)
-
-
-def weights(cluster: Cluster, model: Released) -> dict[str, int]:
-    """Share of the requests that a Service of the model gets."""
-    (rule,) = get(cluster, "httproute", model.name)["spec"]["rules"]
-    return {backend["name"]: backend["weight"] for backend in rule["backendRefs"]}
-
-
-@pytest.mark.usefixtures("gateway")
-def test_a_canary_comes_and_goes(cluster: Cluster, model: Released) -> None:
-    deploy(cluster, model, "1", "--replicas", "2", "--monitor")
-    assert get(cluster, "servicemonitor", model.name)["spec"]["endpoints"]
-    printed = deploy(cluster, model, "2", "--canary", "10", "--gateway", "edge")
-    assert "answers 10 % of the requests" in printed
-    canary = f"{model.name}-canary"
-    assert weights(cluster, model) == {model.name: 90, canary: 10}
-    assert len(addresses(cluster, model)) == 2, "the Service itself leads to the first one only"
-    found = json.loads(status(cluster, model, code=0))
-    assert {(item["version"], item["share"]) for item in found["deployed"]} == {
-        ("1", 100),
-        ("2", 10),
-    }
-
-    printed = deploy(cluster, model, "2", "--canary", "20", image=model.images["1"], code=1)
-    assert "the canary is removed" in printed
-    assert weights(cluster, model) == {model.name: 100}
-    assert cluster.kubectl("get", "deployment", canary, "--ignore-not-found") == ""
-
-    deploy(cluster, model, "2", "--canary", "50", "--gateway", "edge")
-    deploy(cluster, model, "2", "--replicas", "2")
-    assert weights(cluster, model) == {model.name: 100}
-    assert get(cluster, "httproute", model.name)["spec"]["parentRefs"] == [{"name": "edge"}]
-    assert cluster.kubectl("get", "deployment", canary, "--ignore-not-found") == ""
 
 
 def test_no_such_namespace(cluster: Cluster, model: Released) -> None:
