@@ -96,7 +96,7 @@ def _schemas(bundle: Bundle, settings: Settings) -> dict[str, Any]:
     rows = {"minItems": 1, "maxItems": settings.max_rows}
     record = {"type": "object", "properties": by_name, "required": names}
     records = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}} | rows
-    lists = {name: {"type": "array", "items": cell} | rows for name in names}
+    lists = {name: {"description": "A list of values, or one for all rows."} for name in names}
     table = {"type": "object", "properties": lists, "required": names}
     split = {
         "type": "object",
@@ -163,7 +163,7 @@ def _infer_request(bundle: Bundle, cell: dict[str, Any]) -> dict[str, Any]:
         "name": {"type": "string"},
         "shape": {"type": "array", "items": size, "minItems": 1, "maxItems": 2},
         "datatype": {"enum": sorted(DATATYPES)},
-        "data": {"type": "array", "items": {"anyOf": [cell, {"type": "array", "items": cell}]}},
+        "data": {"type": "array", "items": cell},
     }
     output = {
         "type": "object",
