@@ -1,0 +1,101 @@
+"""A canary comes, goes and becomes all; a first version that fails leaves nothing."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.deploy.kubectl import Kubectl
+from serving.deploy.kubernetes import remove, roll_out
+from serving.deploy.wanted import Wanted
+from tests.serving.deploy.releases import CHURN
+from training.errors import SixfoldError, UserError
+
+_STAND_IN = Path(__file__).with_name("kubectl_stand_in.py")
+WANTED = Wanted("churn", gateway="edge")
+NEXT = replace(CHURN, version="4", image="registry.example/churn:4")
+WRONG = replace(CHURN, version="4", image="wrong:4")
+
+
+@pytest.fixture
+def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, Any]]:
+    """Put the stand-in into PATH; what it has by now."""
+    program = tmp_path / "bin" / "kubectl"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {_STAND_IN} "$@"\n')
+    program.chmod(0o755)
+    store = tmp_path / "objects.json"
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.setenv("STAND_IN_STORE", str(store))
+    return lambda: json.loads(store.read_text()) if store.exists() else {}
+
+
+def quiet(_: str) -> None:
+    """Say nothing."""
+
+
+def weights(objects: dict[str, Any]) -> dict[str, int]:
+    (rule,) = objects["httproute/sixfold-churn"]["spec"]["rules"]
+    return {backend["name"]: backend["weight"] for backend in rule["backendRefs"]}
+
+
+def test_a_canary_becomes_all(objects: Callable[[], dict[str, Any]]) -> None:
+    with pytest.raises(UserError, match="that a canary can be beside"):
+        roll_out(Kubectl(), NEXT, replace(WANTED, canary=10), quiet)
+    roll_out(Kubectl(), CHURN, WANTED, quiet)
+    done = roll_out(Kubectl(), NEXT, replace(WANTED, canary=10), quiet)
+    assert (done.name, done.share) == ("sixfold-churn-canary", 10)
+    there = objects()
+    assert weights(there) == {"sixfold-churn": 90, "sixfold-churn-canary": 10}
+    assert there["httproute/sixfold-churn"]["spec"]["parentRefs"] == [{"name": "edge"}]
+    images = {
+        name: there[f"deployment/{name}"]["spec"]["template"]["spec"]["containers"][0]["image"]
+        for name in ("sixfold-churn", "sixfold-churn-canary")
+    }
+    assert images == {"sixfold-churn": CHURN.image, "sixfold-churn-canary": NEXT.image}
+
+    roll_out(Kubectl(), NEXT, replace(WANTED, gateway="another"), quiet)
+    there = objects()
+    assert weights(there) == {"sixfold-churn": 100}
+    assert there["httproute/sixfold-churn"]["spec"]["parentRefs"] == [{"name": "edge"}]
+    assert not [name for name in there if name.endswith(("-canary", "-smoke"))]
+
+
+def test_a_canary_that_answers_wrongly_goes(objects: Callable[[], dict[str, Any]]) -> None:
+    roll_out(Kubectl(), CHURN, WANTED, quiet)
+    before = objects()
+    with pytest.raises(SixfoldError, match="other numbers; the canary is removed"):
+        roll_out(Kubectl(), WRONG, replace(WANTED, canary=10), quiet)
+    assert objects() == before
+
+
+def test_a_first_version_that_answers_wrongly_leaves_nothing(
+    objects: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("abc")
+    with pytest.raises(SixfoldError, match="nothing of it is left"):
+        roll_out(Kubectl(), WRONG, replace(WANTED, token_file=token), quiet)
+    assert objects() == {}
+
+
+def test_removing_takes_all_of_it(objects: Callable[[], dict[str, Any]]) -> None:
+    roll_out(Kubectl(), CHURN, WANTED, quiet)
+    roll_out(Kubectl(), NEXT, replace(WANTED, canary=10), quiet)
+    assert "deployment/sixfold-churn-canary" in remove(Kubectl(), "churn")
+    assert objects() == {}
+    assert remove(Kubectl(), "churn") == []
+
+
+def test_what_is_there_keeps_the_autoscalers_number(objects: Callable[[], dict[str, Any]]) -> None:
+    roll_out(Kubectl(), CHURN, WANTED, quiet)
+    store = objects()
+    store["deployment/sixfold-churn"]["spec"]["replicas"] = 7
+    Path(os.environ["STAND_IN_STORE"]).write_text(json.dumps(store))
+    assert roll_out(Kubectl(), NEXT, WANTED, quiet).replicas == 7
+    assert roll_out(Kubectl(), NEXT, replace(WANTED, replicas=1), quiet).replicas == 4
