@@ -132,8 +132,9 @@ class Kubectl:
             raise
 
     def delete(self, *names: str) -> list[str]:
-        """Delete objects, `kind/name` each, and wait until they are gone; what was there."""
-        printed = self.run("delete", *names, "--ignore-not-found", "--output", "name")
+        """Delete objects, `kind/name` each; what was there. Waits for all that they have made."""
+        how = ("--ignore-not-found", "--cascade=foreground", "--output", "name")
+        printed = self.run("delete", *names, *how)
         return printed.split()
 
 

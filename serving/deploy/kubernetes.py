@@ -143,7 +143,7 @@ def write(release: Release, wanted: Wanted, folder: Path) -> list[Path]:
 
 
 def remove(kubectl: Kubectl, model: str) -> list[str]:
-    """Remove all of a model's objects, and what was there; pods that drain are not waited for."""
+    """Remove all of a model's objects, its pods after they have drained; what was there."""
     apis = kubectl.apis()
     kinds = ["deployment", "service", "networkpolicy", "horizontalpodautoscaler"]
     kinds += ["poddisruptionbudget", "secret", "pod"]

@@ -32,12 +32,9 @@ def _nothing_is_left(cluster: Cluster, model: Released) -> Iterator[None]:
     yield
     words = ["undeploy", model.model, "--to", "kubernetes", "--namespace", cluster.namespace]
     call(model.folder, "sixfold", words, cluster.environment)
-    kinds = "deployment,service,networkpolicy,hpa,pdb,secret,replicaset"
+    kinds = "deployment,replicaset,pod,service,networkpolicy,hpa,pdb,secret"
     chosen = f"{manifests.MODEL}={model.model}"
     assert cluster.kubectl("get", kinds, "--selector", chosen, "--output", "name") == ""
-    # Pods that still drain run from the images, which are removed next.
-    words = ["get", "pod", "--selector", chosen, "--output", "name"]
-    wait_until(lambda: cluster.kubectl(*words) == "", 120)
 
 
 def deploy(
