@@ -79,11 +79,12 @@ def without_mlflow(
 ) -> Any:
     """An image of the base and a layer with the bundle. Parameters are those of `with_mlflow`."""
     files = {
-        f"{_FOLDER}/{path.relative_to(bundle)}": path.read_bytes()
+        f"root{BUNDLE}/{path.relative_to(bundle)}": path.read_bytes()
         for path in bundle.rglob("*")
         if path.is_file()
     }
-    dockerfile = f"FROM {base.tags[0]}\nCOPY {_FOLDER} {BUNDLE}\n{label(labels)}\n"
+    # Into the root: a folder that COPY makes is of now, those that it finds keep their time.
+    dockerfile = f"FROM {base.tags[0]}\nCOPY root /\n{label(labels)}\n"
     return engines.build(engine, dockerfile, files, tag=tag, times=created, platform=platform)
 
 
