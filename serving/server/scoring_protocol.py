@@ -2,6 +2,18 @@
 
 Four forms of JSON, one of them at a time: `dataframe_split`, `dataframe_records`, `instances`,
 `inputs`, and beside them `params`; or CSV with a header. Other keys are ignored, as there.
+
+Every valid request has the same answer as there. Where its server refuses or misreads, this one
+does not follow:
+
+- what MLflow refuses and is read here: CSV, if a column is of another type than string; no content
+  type; bare columns of texts in `inputs`, which it takes for one row;
+- what MLflow lets pass and is refused here: a row of another length than the others, a column twice
+  in a CSV header, no rows;
+- `instances` and `inputs`: MLflow makes the text 'None' of null and '2.0' of 2.0 in a column of
+  strings, and in `instances` texts of a column with several types; here a cell is what it is in
+  `dataframe_records`;
+- Parquet, and the requests of language models (`prompt`, `messages`, `input`), are refused.
 """
 
 from collections.abc import Callable

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.serving.server.bundles import LEVELS, ROW, Linear, sample_rows, write_bundle
 from tests.serving.server.running import ROOT, Server, ask, running
 
+UNHURRIED = [HealthCheck.too_slow]
 INFER = "/v2/models/churn/infer"
 
 
@@ -253,12 +255,30 @@ def test_requests_in_a_row_without_waiting(server: Server) -> None:
         assert received(connection).count(b"HTTP/1.1 200 OK") == 5
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=UNHURRIED)
+@given(st.data())
+def test_a_request_in_pieces(server: Server, data: st.DataObject) -> None:
+    """However the network cuts requests, each is answered, in order."""
+    requests, expected = b"", []
+    for count in data.draw(st.lists(st.integers(0, 3), min_size=1, max_size=4)):
+        body = json.dumps({"dataframe_records": [ROW] * count}).encode()
+        requests += b"POST /invocations HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+        expected.append(b"200 OK" if count else b"400 Ba")
+    requests += b"GET /livez HTTP/1.1\r\nconnection: close\r\n\r\n"
+    cuts = data.draw(st.lists(st.integers(0, len(requests)), max_size=5).map(sorted))
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for start, end in pairwise([0, *cuts, len(requests)]):
+            connection.sendall(requests[start:end])
+            time.sleep(0.002)
+        found = received(connection).split(b"HTTP/1.1 ")[1:]
+    assert [answer[:6] for answer in found] == [*expected, b"200 OK"]
+
+
 SECRETS = st.text("abcdefghijkmnpqrstuvwxyz", min_size=12, max_size=16)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHURRIED)
 @given(SECRETS, st.data())
 def test_nothing_of_a_request_is_repeated(server: Server, secret: str, data: st.DataObject) -> None:
     """Wherever a secret is in a request, it is in no refusal and not in the log."""
