@@ -24,6 +24,7 @@ _HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?/)?"
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_HOST}{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?")
 _LONGEST = 255
+_AND = re.compile(r" AND (?![^(]*\))")  # not within parentheses
 
 
 def image_name(model: str, version: str, tag: str = "") -> str:
@@ -92,6 +93,8 @@ def _quoted(value: str) -> str:
 
 def licences(packages: Sequence[Mapping[str, Any]]) -> str:
     """One SPDX expression of what is in a serving image, the system's packages left aside."""
-    parts = {*_OWN_LICENCES, *(package["licence"] for package in packages)}
-    whole = {f"({part})" if " OR " in part and " AND " not in part else part for part in parts}
+    parts = set(_OWN_LICENCES)
+    for package in packages:
+        parts |= set(_AND.split(package["licence"]))
+    whole = {f"({part})" if " OR " in part and part[0] != "(" else part for part in parts}
     return " AND ".join(sorted(whole))

@@ -73,6 +73,6 @@ def test_licences_are_one_expression() -> None:
         ]
     )
     assert found == (
-        "(Apache-2.0 OR BSD-2-Clause) AND Apache-2.0 AND MIT AND MPL-2.0 AND (Apache-2.0 OR MIT) "
+        "(Apache-2.0 OR BSD-2-Clause) AND (Apache-2.0 OR MIT) AND Apache-2.0 AND MIT AND MPL-2.0 "
         "AND PSF-2.0"
     )
