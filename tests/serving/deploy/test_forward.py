@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
 
@@ -75,6 +75,14 @@ def accept(server: socket.socket, sent: bytes) -> socket.socket:
         accepted.close()
 
 
+def end_others(server: socket.socket) -> None:
+    """End the connections that nobody has accepted: they too are waited for."""
+    server.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            server.accept()[0].close()
+
+
 def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), 30)
 
@@ -118,6 +126,7 @@ def test_it_ends_after_the_connections_that_it_has(tmp_path: Path) -> None:
                 process.send_signal(signal.SIGTERM)
                 wait_until(lambda: not listens(at))
                 assert process.poll() is None
+                end_others(server)
                 accepted.sendall(b"an answer")
                 assert connection.recv(100) == b"an answer"
         assert process.wait(30) == 0
