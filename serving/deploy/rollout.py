@@ -1,6 +1,7 @@
 """A rollout is waited for, and given up as soon as a pod says that it will not come up."""
 
-import time
+import subprocess
+from contextlib import suppress
 from typing import Any
 
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
@@ -34,9 +35,9 @@ def wait(kubectl: Kubectl, name: str, replicas: int) -> None:
     seconds = _BASE_SECONDS + _SECONDS_A_REPLICA * replicas
     status = kubectl.start("rollout", "status", f"deployment/{name}", f"--timeout={seconds}s")
     try:
-        while status.poll() is None:
-            _look_at_pods(kubectl, name)
-            time.sleep(_POLL)
+        while not _ends_within(status, _POLL):
+            with suppress(KubectlError):  # the rollout itself goes on; look again
+                _look_at_pods(kubectl, name)
     finally:
         status.kill()
         printed, _ = status.communicate()
@@ -44,6 +45,14 @@ def wait(kubectl: Kubectl, name: str, replicas: int) -> None:
         _look_at_pods(kubectl, name, last=True)
         lines = printed.strip().splitlines()
         raise Failed(lines[-1] if lines else "the rollout did not end")
+
+
+def _ends_within(process: subprocess.Popen[str], seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _look_at_pods(kubectl: Kubectl, name: str, last: bool = False) -> None:
