@@ -29,7 +29,8 @@ _CODE = (
     "training/schema.py",
 )
 _DOCKERFILE = "containers/serving.Dockerfile"
-_INVENTORY = "/opt/sixfold/code/packages.json"
+#: The Python packages of the base, with their licences, as JSON.
+INVENTORY = "/opt/sixfold/code/packages.json"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _PROJECT = Path(__file__).parent.parent
 
@@ -85,7 +86,7 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
         buildargs={"BASE": PYTHON, "MLFLOW_VERSION": VERSION, **arguments},
     )
     try:
-        packages = json.loads(read_file(engine, draft, _INVENTORY))
+        packages = json.loads(read_file(engine, draft, INVENTORY))
         labels = {LICENCES: licences(packages), BASE: tag.partition(":")[2]}
         dockerfile = f"FROM {draft}\n{label(labels)}\n"
         built = engines.build(engine, dockerfile, {}, tag=tag, platform=platform)

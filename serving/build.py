@@ -21,7 +21,9 @@ from serving.check import Checked, check_image
 from serving.compile import SCHEMA, compile_model
 from serving.image import with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
+from serving.packages import model_packages
 from serving.pipeline_image import pipeline_base
+from serving.sbom import sbom
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Wanted:
     platform : str
     slim : bool
         Without MLflow's build.
+    sbom : str
+        A file that the list of what is in the image is written to; '' for none.
     """
 
     model: str
@@ -54,6 +58,7 @@ class Wanted:
     push: bool = False
     platform: str = PLATFORM
     slim: bool = False
+    sbom: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     seconds: dict[str, float] = {}
     base = base_image(engine, wanted.platform, slim=wanted.slim, say=say)
     candidate = f"{_CANDIDATE}:{secrets.token_hex(6)}"
+    packages: list[str] = []
     with TemporaryDirectory(prefix="sixfold-") as name:
         folder = Path(name)
         say(f"{version.name}: downloading the model")
@@ -142,6 +148,7 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
                     f"image by `mlflow models build-docker -m {version.uri} --env-manager local`"
                 )
             base = pipeline_base(engine, base, model, wanted.platform, say)
+            packages = model_packages(model)
         labels = image_labels(facts, compiled.path)
         with _timed(seconds, "image"):
             if wanted.slim:
@@ -161,6 +168,9 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
         _name(engine, image, tag)
     finally:
         engines.remove(engine, candidate)
+    with _timed(seconds, "sbom"):
+        listed = sbom(engine, image, version.model, packages, version.created)
+        _keep(client, facts.run_id, listed, wanted.sbom, f"{version.model}-{version.version}", say)
     if wanted.push:
         say(f"pushing {tag}")
         with _timed(seconds, "push"):
@@ -233,6 +243,25 @@ def _name(engine: Any, image: Any, tag: str) -> None:
     for old in before:
         if old.id != image.id and not engine.images.get(old.id).tags:
             engines.remove(engine, old.id)
+
+
+def _keep(
+    client: "MlflowClient",
+    run_id: str,
+    listed: str,
+    file: str,
+    name: str,
+    say: Callable[[str], None],
+) -> None:
+    """Write the list of what is in an image: beside it, and among the artifacts of its run."""
+    from mlflow.exceptions import MlflowException
+
+    if file:
+        Path(file).write_text(listed, encoding="utf-8")
+    try:
+        client.log_text(run_id, listed, f"serving/{name}.cdx.json")
+    except MlflowException as error:  # who may build an image need not be let write to the run
+        say(f"the image's list of components is not kept in its run: {str(error)[:200]}")
 
 
 def _told(version: Version) -> dict[str, str]:

@@ -20,6 +20,9 @@ _MEGABYTE = 1_000_000
 @click.option("--push", is_flag=True, help="Push it to the registry that --tag names.")
 @click.option("--platform", default="linux/amd64", show_default=True, help="Other ones: --slim.")
 @click.option("--slim", is_flag=True, help="Leave out what MLflow's own build adds.")
+@click.option(
+    "--sbom", default="", metavar="FILE", help="Also write what is in it: CycloneDX, JSON."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @one_line
 def build(model: str, as_json: bool, **asked: Any) -> None:

@@ -32,7 +32,7 @@ PACKAGES = [name for name in ("training", "registry", "serving") if (ROOT / name
 #: Of `sixfold train`, but not of `mlflow run`: how to start containers, and how to print.
 ONLY_ON_THE_COMMAND_LINE = {"isolate", "cpus", "memory", "as_json", "quiet"}
 #: One project in two packages.
-COMES_WITH = {"botocore": "boto3"}
+COMES_WITH = {"botocore": "boto3", "packageurl": "cyclonedx"}
 
 
 def tracked() -> list[Path]:

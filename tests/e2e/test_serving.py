@@ -101,6 +101,23 @@ def test_the_version_in_production_becomes_a_small_image(images: Images) -> None
     assert {"recorded predictions", "V2 infer", "CSV", "network"} <= set(first["checks"])
 
 
+def test_what_is_in_an_image_is_listed_in_the_versions_run(images: Images) -> None:
+    client = mlflow.MlflowClient(images.environment["MLFLOW_TRACKING_URI"])
+    kept = f"serving/{images.model}-1.cdx.json"
+    listed = json.loads(Path(client.download_artifacts(images.first["run_id"], kept)).read_text())
+    assert listed["bomFormat"] == "CycloneDX"
+    names = {item["name"] for item in listed["components"]}
+    assert {"numpy", "onnxruntime", "uvicorn", "libc6"} <= names
+    assert not names & {"mlflow", "pandas", "scikit-learn"}
+    inside = ["python", "-c", "import numpy; print(numpy.__version__)"]
+    found = images.engine.containers.run(
+        images.first["image"], inside[1:], entrypoint=inside[0], remove=True
+    )
+    (numpy,) = (item for item in listed["components"] if item["name"] == "numpy")
+    assert numpy["version"] == found.decode().strip()
+    assert numpy["licenses"]
+
+
 def test_the_second_version_adds_layers_of_its_own_bytes_only(images: Images) -> None:
     first, second = images.layers(images.first), images.layers(images.second)
     model = next(i for i, (a, b) in enumerate(zip(first, second, strict=True)) if a != b)

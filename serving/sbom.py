@@ -1,0 +1,103 @@
+"""What is in an image, as a CycloneDX document: Python's packages and the system's."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from serving.base import INVENTORY, read_file
+from serving.labels import LICENCES, VERSION
+
+if TYPE_CHECKING:
+    from cyclonedx.model.component import Component
+
+#: What the system's packages are known by; it stays in the image, for scanners.
+_STATUS = "/var/lib/dpkg/status"
+_FIELD = re.compile(r"^(Package|Version|Architecture): (.+)$", re.MULTILINE)
+
+
+def sbom(engine: Any, image: Any, model: str, packages: list[str], created: float) -> str:
+    """List an image's components.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    image : Image
+    model : str
+        What the image is called in the document.
+    packages : list of str
+        `name==version` of what a pipeline's image has beside the base's packages.
+    created : float
+        The document's time: the same image has the same document.
+
+    Returns
+    -------
+    str
+        JSON of CycloneDX 1.6.
+    """
+    from cyclonedx.model.bom import Bom
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.output.json import JsonV1Dot6
+
+    labels = image.labels
+    bom = Bom(serial_number=uuid.uuid5(uuid.NAMESPACE_OID, image.id))
+    bom.metadata.timestamp = datetime.fromtimestamp(created, UTC)
+    bom.metadata.component = Component(
+        name=model,
+        version=labels[VERSION],
+        type=ComponentType.CONTAINER,
+        bom_ref=f"image:{image.id}",
+        licenses=[_licence(labels[LICENCES])],
+    )
+    inventory = json.loads(read_file(engine, image.id, INVENTORY))
+    bom.components.update(
+        _package(item["name"], item["version"], item["licence"]) for item in inventory
+    )
+    bom.components.update(_package(*item.split("==", 1)) for item in packages)
+    status = read_file(engine, image.id, _STATUS).decode(errors="replace")
+    bom.components.update(_system(status))
+    bom.register_dependency(bom.metadata.component, bom.components)
+    return JsonV1Dot6(bom).output_as_string(indent=1)
+
+
+def _package(name: str, version: str, licence: str = "") -> "Component":
+    from cyclonedx.model.component import Component, ComponentType
+    from packageurl import PackageURL
+
+    purl = PackageURL("pypi", None, name.lower().replace("_", "-"), version)
+    return Component(
+        name=name,
+        version=version,
+        type=ComponentType.LIBRARY,
+        purl=purl,
+        bom_ref=str(purl),
+        licenses=[_licence(licence)] if licence else [],
+    )
+
+
+def _system(status: str) -> Iterator["Component"]:
+    from cyclonedx.model.component import Component, ComponentType
+    from packageurl import PackageURL
+
+    for entry in status.split("\n\n"):
+        found = dict(_FIELD.findall(entry))
+        if "Package" in found:
+            name, version = found["Package"], found.get("Version", "")
+            place = {"arch": found.get("Architecture", "")}
+            purl = PackageURL("deb", "debian", name, version, place)
+            yield Component(
+                name=name,
+                version=version,
+                type=ComponentType.LIBRARY,
+                purl=purl,
+                bom_ref=str(purl),
+            )
+
+
+def _licence(expression: str) -> Any:
+    """As it stands: the library's own check knows no `LicenseRef-…`."""
+    from cyclonedx.model.license import LicenseExpression
+
+    return LicenseExpression(expression)
