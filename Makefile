@@ -53,7 +53,7 @@ test: ## set everything up, then run every test (TESTS=tests/training runs some)
 
 test-fast: ## run the tests that need no container, server or browser
 	@containers/setup environment
-	@.venv/bin/python -m pytest -m "$(FAST)" $(TESTS) $(ARGS)
+	@.venv/bin/python -m pytest -n logical --dist loadgroup -m "$(FAST)" $(TESTS) $(ARGS)
 
 lint: ## ruff, mypy and shellcheck
 	@containers/setup environment

@@ -26,7 +26,7 @@ _MEGABYTE = 1_000_000
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @one_line
 def build(model: str, as_json: bool, **asked: Any) -> None:
-    """Build an image that answers predictions of a version of MODEL.
+    """Build an image that answers for a version of MODEL.
 
     The model is compiled, MLflow's own build puts it on Sixfold's serving base image, and the
     image gets its name when it has given the predictions of training in a container without
@@ -67,7 +67,7 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
 @click.option("--detach", is_flag=True, help="Leave it running.")
 @one_line
 def serve(model: str, version: str, port: int, workers: int, memory: str, detach: bool) -> None:
-    """Answer predictions of MODEL on this machine, from a container.
+    """Answer for MODEL on this machine, from a container.
 
     The image is built if there is none. The container can be reached from this machine only;
     Ctrl-C stops and removes it.

@@ -6,6 +6,8 @@ pipelines make of them: where they differ, or something has no compiled form, th
 """
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ FACTS, SCHEMA, GRAPH, PIPELINES = "bundle.json", "schema.json", "model.onnx", "m
 #: How far a compiled prediction may be from the pipeline's.
 TOLERANCE = 1e-5
 _EDGE_ROWS = 400
+_LOGGED_BY = re.compile(r"^mlflow_version: ([\w.]+)$", re.MULTILINE)
 _LARGEST = 3e38  # `training.features.conform` gives nothing beyond
 
 
@@ -66,7 +69,8 @@ def compile_model(model: Path, bundle: Path, facts: Mapping[str, Any]) -> Compil
         A folder that is made: `bundle.json`, and `schema.json`, `sample.json` and `model.onnx`,
         or the model itself in `model/` where it is not compiled.
     facts : mapping
-        `model`, `version` and what else is to stand in `bundle.json`.
+        `model`, `version` and what else is to stand in `bundle.json`, beside the MLflow that has
+        logged the model.
 
     Returns
     -------
@@ -83,6 +87,8 @@ def compile_model(model: Path, bundle: Path, facts: Mapping[str, Any]) -> Compil
         compiled = Compiled("pipeline", "the model was not trained by Sixfold")
     if compiled.path == "pipeline":
         shutil.copytree(model, bundle / PIPELINES)
+    logged_by = _LOGGED_BY.search((model / "MLmodel").read_text())
+    facts = {**facts, "mlflow": logged_by[1] if logged_by else ""}
     record = {"format": FORMAT, **facts, "path": compiled.path, "why": compiled.why}
     (bundle / FACTS).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return compiled
@@ -206,6 +212,7 @@ def _refusals() -> tuple[type[Exception], ...]:
 
 
 def _run(file: Path, rows: np.ndarray) -> np.ndarray:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # later than its import is too late
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -236,10 +236,11 @@ def _schema(served: Any) -> Schema:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @one_line
 def command(model: str, table: str, out: str, version: str, keep: str, as_json: bool) -> None:
-    """Write MODEL's predictions of all rows of TABLE, by the image that serves it.
+    """Write MODEL's predictions of all rows of a table.
 
-    TABLE is a CSV or Parquet file of any length: a path, s3:// or http(s)://. The rows stay in
-    their order; classes come with a column of probabilities each.
+    They come from the image that serves it. TABLE is a CSV or Parquet file of any length: a path,
+    s3:// or http(s)://. The rows stay in their order; classes come with a column of probabilities
+    each.
 
     \b
     sixfold predict churn data/new.csv --out predictions.parquet --keep customer_id

@@ -1,6 +1,7 @@
 """Fixtures of every test: the real services, each started when a test first asks for it."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -29,5 +30,8 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Do without the tests that need a cluster where there is no way to one."""
+    """Leave out what cannot be run here, and say what belongs together."""
     leave_out_without_cluster(config, items)
+    for item in items:  # each package's tests share a store: they stay in one process
+        package = item.path.relative_to(Path(__file__).parent).parts[0]
+        item.add_marker(pytest.mark.xdist_group(package))

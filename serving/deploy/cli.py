@@ -67,8 +67,9 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @_as_json
 @one_line
 def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
-    """Have a version of MODEL answer on Docker, Compose or Kubernetes.
+    """Have a version of MODEL answer where it is needed.
 
+    On Docker, Compose or Kubernetes.
     The image is built if there is none. What answers now goes on doing so until the new version
     is ready and has given the recorded predictions; then it ends after the requests it has. Exit
     code 1: the new one did not come up, and the one before answers.
@@ -101,7 +102,9 @@ def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
 @_namespace
 @one_line
 def undeploy(model: str, to: str, namespace: str | None) -> None:
-    """Take MODEL away from where it answers, after the requests it has.
+    """Take MODEL away from where it answers.
+
+    The requests that it has are finished.
 
     \b
     sixfold undeploy churn --to docker
@@ -133,8 +136,9 @@ def undeploy(model: str, to: str, namespace: str | None) -> None:
 @_as_json
 @one_line
 def status(model: str, as_json: bool) -> None:
-    """Say what of MODEL is in Production, built and deployed, and whether that agrees.
+    """Say which versions of MODEL are built and deployed.
 
+    And which is in Production, and whether that agrees.
     Exit code 1: it does not, and what to do is said.
     """
     quieten()

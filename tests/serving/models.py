@@ -46,6 +46,7 @@ def write_model(
     data = folder / "data" / "model"
     parts = []
     folder.mkdir(parents=True)
+    (folder / "MLmodel").write_text("mlflow_version: 3.17.2\n")
     for candidate in candidates:
         algorithm = find(candidate)
         chosen = None if rows is None else np.arange(rows)

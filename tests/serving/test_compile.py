@@ -179,7 +179,7 @@ def test_what_has_no_compiled_form_stays_a_pipeline(tmp_path: Path) -> None:
     assert compiled.path == "pipeline"
     assert "'t'" in compiled.why
     facts = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
-    assert facts == {"format": 1, "model": "m", "version": "1"} | {
+    assert facts == {"format": 1, "model": "m", "version": "1", "mlflow": "3.17.2"} | {
         "path": "pipeline",
         "why": compiled.why,
     }
