@@ -6,9 +6,9 @@ user's variables is printed, because MLflow prints its command and every process
 it runs outside the project's environment.
 
 Two things that MLflow does itself cannot be undone here. It writes a password inside
-MLFLOW_TRACKING_URI into its command: use MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD. So it
-does with AWS keys if the experiment's artifact root is an `s3://` address: let the MLflow server
-serve the artifacts, as compose.yaml does. `registry.discretion.py` keeps them out of the log; the
+MLFLOW_TRACKING_URI into its command: use MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD. It
+does so with AWS keys if the experiment's artifact root is an `s3://` address: let the MLflow server
+serve the artifacts, as compose.yaml does. `registry/discretion.py` keeps them out of the log; the
 process list of this machine shows them while the container runs.
 
 usage: python3 containers/run_options.py PID_OF_MLFLOW
