@@ -36,6 +36,8 @@ WORKERS = (1, 2)
 SECONDS = 1.0
 _STOCK = f"{MODEL}-stock:1"
 _PATIENCE = 120.0
+#: MLflow's image has not started with these models mounted; what it lacks is not known yet.
+_NOT_STARTED = ("gradient_boosting:lightgbm", "gradient_boosting:xgboost", "ensemble")
 _FASTER = {1: 50.0, 100: 25.0}  # times the stock image's requests a second
 _OF_FLOOR = 0.6
 _SIZE, _START, _MEMORY, _BUILD = 0.45, 0.8, 100e6, 3.0
@@ -91,7 +93,7 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
     ----------
     rounds : int
     candidates : sequence of str
-        Of the training; all if there is none.
+        Of the training; all that MLflow's image serves, if there is none.
     """
     import docker
 
@@ -102,7 +104,8 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
         run(train_command(TABLE, search="none", folds=2), folder)
         board = finished(leaderboard(folder))
         (largest,) = (row["model_uri"] for row in board if row["name"] == "ensemble")
-        chosen = [row for row in board if not candidates or row["name"] in candidates]
+        served = candidates or [row["name"] for row in board if row["name"] not in _NOT_STARTED]
+        chosen = [row for row in board if row["name"] in served]
         try:
             stock_seconds, _ = run(build_docker_command(largest, _STOCK), folder)
             built: dict[str, dict[str, Any]] = {}
