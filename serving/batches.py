@@ -31,6 +31,8 @@ class Source:
     rows : int or None
         Where the file says how many there are.
     columns : tuple of str
+    layout : Layout or None
+        How a CSV or TSV file is to be read.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Source:
     shown: str
     rows: int | None
     columns: tuple[str, ...]
+    layout: delimited.Layout | None = None
 
 
 def open_source(path: Path, shown: str) -> Source:
@@ -61,7 +64,8 @@ def open_source(path: Path, shown: str) -> Source:
             names = tuple(str(name) for name in about.schema_arrow.names)
             return Source(path, form, shown, about.metadata.num_rows, names)
         if form in ("CSV", "TSV"):
-            return Source(path, form, shown, None, tuple(delimited.layout(path, form).names))
+            layout = delimited.layout(path, form)
+            return Source(path, form, shown, None, tuple(layout.names), layout)
     raise UserError(
         f"expected CSV or Parquet, which can be read some rows at a time, got {form} in {shown}; "
         "convert it"
@@ -80,7 +84,7 @@ def parts(source: Source, schema: Schema) -> Iterator["pd.DataFrame"]:
     import pyarrow.parquet as pq
 
     with _readable(source.shown):
-        if source.form == "Parquet":
+        if source.layout is None:
             file = pq.ParquetFile(source.path, memory_map=True)
             for batch in file.iter_batches(batch_size=ROWS):
                 yield batch.to_pandas()
@@ -94,7 +98,7 @@ def parts(source: Source, schema: Schema) -> Iterator["pd.DataFrame"]:
                 stream,
                 chunksize=ROWS,
                 dtype={name: texts[name] for name in source.columns if name in texts},
-                **delimited.options(delimited.layout(source.path, source.form), missing),
+                **delimited.options(source.layout, missing),
             ) as reader,
         ):
             yield from reader
