@@ -1,4 +1,4 @@
-"""Prints, as JSON, the packages in a folder with their licences: usage: inventory.py FOLDER."""
+"""Prints, as JSON, packages with their licences: usage: inventory.py FOLDER …"""
 
 import json
 import sys
@@ -7,6 +7,8 @@ from importlib.metadata import Distribution, distributions
 #: What packages write where they have no SPDX expression.
 _SPDX = {
     "apache 2.0": "Apache-2.0",
+    "apache-2.0": "Apache-2.0",
+    "mpl-2.0": "MPL-2.0",
     "mit": "MIT",
     "mit license": "MIT",
     "3-clause bsd license": "BSD-3-Clause",
@@ -26,6 +28,6 @@ def licence(package: Distribution) -> str:
 if __name__ == "__main__":
     found = [
         {"name": package.name, "version": package.version, "licence": licence(package)}
-        for package in distributions(path=[sys.argv[1]])
+        for package in distributions(path=sys.argv[1:])
     ]
     print(json.dumps(sorted(found, key=lambda item: item["name"]), indent=1))

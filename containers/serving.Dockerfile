@@ -10,23 +10,31 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 # host-ca.crt is there on networks that inspect TLS.
-COPY requirements-server.lock host-ca.cr[t] /build/
+COPY requirements-server.lock requirements-traces.lock host-ca.cr[t] /build/
 RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt; fi \
-    && pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-cache-dir --no-compile \
-        --no-deps --require-hashes --only-binary :all: --target /packages -r /build/requirements-server.lock \
+    && for part in server traces; do \
+        pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-cache-dir --no-compile \
+            --no-deps --require-hashes --only-binary :all: --target "/$part" -r "/build/requirements-$part.lock" \
+            || exit 1; \
+    done \
+    && mv /server /packages \
     && cp -r "$(python -c 'import os, pip; print(os.path.dirname(pip.__file__))')" /pip \
     && cd /packages \
     # Of ONNX Runtime the library for other languages, which Python's own module does not load.
     && rm -rf bin onnxruntime/capi/libonnxruntime.so* onnxruntime/quantization onnxruntime/tools \
         onnxruntime/transformers onnxruntime/datasets numpy/f2py numpy/distutils numpy/conftest.py \
-    && find . -depth -type d '(' -name tests -o -name __pycache__ ')' -exec rm -rf '{}' ';' \
-    && find . -type f '(' -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.a' ')' -delete \
+    # Of the protocols that packages bring the one for errors, by which a collector answers.
+    && find /traces/google -mindepth 1 -maxdepth 1 ! -name rpc -exec rm -rf '{}' ';' && rm -rf /traces/bin \
+    && find . /traces -depth -type d '(' -name tests -o -name __pycache__ ')' -exec rm -rf '{}' ';' \
+    && find . /traces -type f '(' -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.a' \
+        -o -name '*.proto' ')' -delete \
     # Python starts on a file system that it cannot write to; without times two builds are the same.
-    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages /traces
 COPY containers/inventory.py /build/
 COPY code /code
 RUN python -m compileall -q --invalidation-mode unchecked-hash /code \
-    && python /build/inventory.py /packages > /code/packages.json
+    && python /build/inventory.py /packages > /code/packages.json \
+    && python /build/inventory.py /packages /traces > /whole.json
 COPY mlflow /mlflow
 ARG MLFLOW_VERSION
 RUN mv /pip /mlflow/pip \
@@ -82,7 +90,10 @@ CMD ["/opt/ml/model/sixfold"]
 # nothing is left to do. They run as this user, who must be able to change the mode of the folder they work in.
 FROM slim AS mlflow
 COPY --from=packages /mlflow /opt/sixfold/mlflow
-ENV PYTHONPATH=/opt/sixfold/code:/opt/sixfold/packages:/opt/sixfold/mlflow \
+# What OTEL_ variables ask for; nothing of it is imported without them.
+COPY --from=packages /traces /opt/sixfold/traces
+COPY --from=packages /whole.json /opt/sixfold/code/packages.json
+ENV PYTHONPATH=/opt/sixfold/code:/opt/sixfold/packages:/opt/sixfold/mlflow:/opt/sixfold/traces \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 USER 0:0

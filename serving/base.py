@@ -28,6 +28,8 @@ _CODE = (
     "training/missing.py",
     "training/schema.py",
 )
+#: What else its build needs.
+_FILES = ("requirements-server.lock", "requirements-traces.lock", "containers/inventory.py")
 _DOCKERFILE = "containers/serving.Dockerfile"
 #: The Python packages of the base, with their licences, as JSON.
 INVENTORY = "/opt/sixfold/code/packages.json"
@@ -105,7 +107,7 @@ def context() -> dict[str, bytes]:
         for file in found:
             if file.is_file() and "__pycache__" not in file.parts:
                 files[f"code/{file.relative_to(_PROJECT)}"] = file.read_bytes()
-    for name in ("requirements-server.lock", "containers/inventory.py"):
+    for name in _FILES:
         files[name] = (_PROJECT / name).read_bytes()
     stand_in = _PROJECT / "containers" / "mlflow_container.py"
     files["mlflow/mlflow/models/container.py"] = stand_in.read_bytes()

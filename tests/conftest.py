@@ -16,8 +16,9 @@ __all__ = ["browser", "cluster", "mlflow_server", "postgres", "s3", "secured_mlf
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests away from the developer's own tracking server and buckets."""
+    prefixes = ("MLFLOW_", "AWS_", "SIXFOLD_", "OTEL_")
     for name in list(os.environ):
-        if name.startswith(("MLFLOW_", "AWS_", "SIXFOLD_")) and name != "SIXFOLD_SCREENSHOTS":
+        if name.startswith(prefixes) and name != "SIXFOLD_SCREENSHOTS":
             del os.environ[name]
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"

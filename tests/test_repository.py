@@ -23,10 +23,12 @@ RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 DEVELOPMENT: list[str] = PROJECT["project"]["optional-dependencies"]["dev"]
 COMPILE: list[str] = PROJECT["project"]["optional-dependencies"]["serving"]
 SERVER: list[str] = PROJECT["dependency-groups"]["server"]
+TRACES: list[str] = PROJECT["dependency-groups"]["traces"]
 LOCKS = {
     "requirements.lock": RUNTIME,
     "requirements-server.lock": SERVER,
-    "requirements-dev.lock": RUNTIME + DEVELOPMENT + COMPILE + SERVER,
+    "requirements-traces.lock": TRACES,
+    "requirements-dev.lock": RUNTIME + DEVELOPMENT + COMPILE + SERVER + TRACES,
 }
 PACKAGES = [name for name in ("training", "registry", "serving") if (ROOT / name).is_dir()]
 #: Of `sixfold train`, but not of `mlflow run`: how to start containers, and how to print.
@@ -96,7 +98,7 @@ def test_locks_agree(lock: str) -> None:
 
 def test_what_is_imported_is_declared() -> None:
     runtime = {canonicalize_name(Requirement(text).name) for text in RUNTIME}
-    server = {canonicalize_name(Requirement(text).name) for text in SERVER}
+    server = {canonicalize_name(Requirement(text).name) for text in SERVER + TRACES}
     compiler = {canonicalize_name(Requirement(text).name) for text in COMPILE}
     distributions = packages_distributions()
     own = {"sixfold", *PACKAGES}

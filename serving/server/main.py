@@ -40,11 +40,12 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
     from serving.server.worker import work
 
     metrics = Metrics(bundle, NAMES, settings.workers)
+    traced = _traced(environ)
 
     def run(worker: int) -> int:
         metrics.take(worker)
         try:
-            work(listening, bundle, settings, metrics)
+            work(listening, bundle, settings, metrics, traced)
         except Unservable as error:
             print(f"cannot serve: {error}", file=sys.stderr)
             return UNSERVABLE
@@ -68,6 +69,17 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
         settings.drain_seconds + settings.max_seconds,
     )
     return supervisor.run(announce, listening.close)
+
+
+def _traced(environ: Mapping[str, str]) -> bool:
+    """Whether traces are asked for and can be made; says so where they cannot."""
+    from serving.server.traces import asked, ready
+
+    if not asked(environ):
+        return False
+    if problem := ready(environ):
+        print(f"no traces: {problem}", file=sys.stderr, flush=True)
+    return not problem
 
 
 def _bind(host: str, port: int) -> socket.socket:

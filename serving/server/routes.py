@@ -38,6 +38,8 @@ class Route:
     get, parse : one of the two
     open : bool
         No token is asked for.
+    path : str
+        '' for `OTHER`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Route:
     get: Callable[[], Answer] | None = None
     parse: Parse | None = None
     open: bool = False
+    path: str = ""
 
 
 NAMES = [
@@ -109,10 +112,11 @@ class Routes:
         return found
 
     def _get(self, path: str, name: str, get: Callable[[], Answer], open: bool = False) -> None:
-        self._routes[path] = Route(name, NAMES.index(name), _GET, get=get, open=open)
+        number = NAMES.index(name)
+        self._routes[path] = Route(name, number, _GET, get=get, open=open, path=path)
 
     def _post(self, path: str, name: str, parse: Parse) -> None:
-        self._routes[path] = Route(name, NAMES.index(name), _POST, parse=parse)
+        self._routes[path] = Route(name, NAMES.index(name), _POST, parse=parse, path=path)
 
     def _ready(self, body: bytes) -> Callable[[], Answer]:
         def answer() -> Answer:

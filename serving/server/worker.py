@@ -15,16 +15,20 @@ from serving.server.bundle import Bundle, load_predictor
 from serving.server.http import Connection
 from serving.server.metrics import Metrics
 from serving.server.settings import Settings
+from serving.server.traced import TracedApp
+from serving.server.traces import begin
 
 #: Longer than load balancers keep idle connections, so that it is they who close them.
 _KEEP_ALIVE = 75
 
 
-def work(listening: socket.socket, bundle: Bundle, settings: Settings, metrics: Metrics) -> None:
+def work(
+    listening: socket.socket, bundle: Bundle, settings: Settings, metrics: Metrics, traced: bool
+) -> None:
     """Serve until SIGTERM.
 
     It accepts connections only when the model has answered its sample; until then, and if this
-    worker dies, they go to the others or wait.
+    worker dies, they go to the others or wait. With `traced`, each answer leaves a trace.
 
     Raises
     ------
@@ -32,7 +36,12 @@ def work(listening: socket.socket, bundle: Bundle, settings: Settings, metrics: 
         The model cannot be loaded or is not the one that was recorded.
     """
     predictor = load_predictor(bundle)
-    app = App(bundle, predictor, settings, metrics)
+    traces = begin(bundle) if traced else None
+    app = (
+        TracedApp(bundle, predictor, settings, metrics, traces)
+        if traces
+        else App(bundle, predictor, settings, metrics)
+    )
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
@@ -48,6 +57,8 @@ def work(listening: socket.socket, bundle: Bundle, settings: Settings, metrics: 
         timeout_graceful_shutdown=int(settings.max_seconds) + 1,
     )
     _Server(config, app, settings.drain_seconds, metrics).run(sockets=[listening])
+    if traces:
+        traces.close()
 
 
 class _Server(uvicorn.Server):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -19,12 +20,14 @@ from registry.store import find_version
 from registry.version import local_model
 from serving import engine as engines
 from serving.base import NAME
-from serving.check import check_image
+from serving.check import SEALED, check_image
 from serving.labels import BASE, RUN
 from tests.e2e.command import call, start
 from tests.registry.versions import MODEL, Versions, registered
+from tests.serving.server.collector import collecting
 from tests.training.problems import frame_of
 from tests.training.trained import store_in, train_quietly
+from tests.waiting import wait_until
 from training.errors import SixfoldError
 from training.sample import FILE
 
@@ -90,6 +93,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
                     engines.remove(engine, tag)
 
 
+@pytest.fixture(scope="module")
+def slim(images: Images) -> dict[str, Any]:
+    """What `sixfold build --slim` has printed."""
+    return sixfold_build(images.versions, images.model, "--slim", "--tag", f"{images.model}:slim")
+
+
 def test_the_version_in_production_becomes_a_small_image(images: Images) -> None:
     first = images.first
     assert (first["version"], first["path"]) == ("1", "onnx")
@@ -151,11 +160,34 @@ def test_nothing_of_the_machine_stays_in_an_image(images: Images) -> None:
     assert printed.decode().strip() == "[]"
 
 
-def test_a_slim_image_answers_too(images: Images) -> None:
-    built = sixfold_build(images.versions, images.model, "--slim", "--tag", f"{images.model}:slim")
-    assert built["bytes"] / 1e6 <= 200
-    assert built["bytes"] < images.first["bytes"]
-    assert built["checks"] == images.first["checks"]
+def test_a_slim_image_answers_too(images: Images, slim: dict[str, Any]) -> None:
+    assert slim["bytes"] / 1e6 <= 200
+    assert slim["bytes"] < images.first["bytes"]
+    assert slim["checks"] == images.first["checks"]
+
+
+def test_traces_are_made_by_an_image_that_is_not_slim(images: Images, slim: dict[str, Any]) -> None:
+    """And are sent when its container is stopped; a slim one says that it makes none."""
+    with collecting() as collector:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "SIXFOLD_PORT": "0"}
+        said = {}
+        for image in (images.first["image"], slim["image"]):
+            container = images.engine.containers.run(
+                image, detach=True, environment=variables, network_mode="host", **SEALED
+            )
+            try:
+                wait_until(lambda: b" is ready on " in container.logs())  # noqa: B023
+                (port,) = re.findall(r"ready on \S+:(\d+) ", container.logs().decode())
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=30).close()
+                container.stop()
+                said[image] = container.logs().decode()
+            finally:
+                container.remove(force=True)
+    assert "no traces: " not in said[images.first["image"]]
+    assert [span.name for span in collector.spans] == ["GET /livez"]
+    assert collector.spans[0].resource["service.name"] == images.model
+    (line,) = [line for line in said[slim["image"]].splitlines() if "traces" in line]
+    assert line.startswith("no traces: expected OpenTelemetry")
 
 
 @pytest.mark.parametrize(
