@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.profile import FILE as PROFILE
 from training.requirements import model_requirements
 from training.sample import FILE, write_sample
 from training.schema import Column, Schema
@@ -75,6 +76,7 @@ def log_model(
     parts: list[Part],
     subject: "Subject",
     sample: "np.ndarray",
+    profile: str,
 ) -> str:
     """Log a model to a run.
 
@@ -91,6 +93,8 @@ def log_model(
     subject : Subject
     sample : ndarray
         The model's predictions on the subject's example rows.
+    profile : str
+        See `profile.profile_json`.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def log_model(
     try:
         client.log_outputs(place.run_id, [LoggedModelOutput(logged.model_id, step=0)])
         with tempfile.TemporaryDirectory(prefix="sixfold-model-") as folder:
-            path = _save(Path(folder), logged, parts, subject, sample)
+            path = _save(Path(folder), logged, parts, subject, sample, profile)
             client.log_model_artifacts(logged.model_id, str(path))
     except BaseException:
         client.finalize_logged_model(logged.model_id, "FAILED")
@@ -120,7 +124,12 @@ def log_model(
 
 
 def _save(
-    folder: Path, logged: Any, parts: list[Part], subject: "Subject", sample: "np.ndarray"
+    folder: Path,
+    logged: Any,
+    parts: list[Part],
+    subject: "Subject",
+    sample: "np.ndarray",
+    profile: str,
 ) -> Path:
     """The model's files as MLflow has them, in a folder of `folder`."""
     import mlflow.pyfunc
@@ -129,6 +138,7 @@ def _save(
     data, code, path = folder / "data" / "model", folder / "training", folder / "saved"
     _write_data(data, parts, subject.schema)
     write_sample(data / FILE, subject.example, sample)
+    (data / PROFILE).write_text(profile, encoding="utf-8")
     _write_code(code)
     model = Model(
         artifact_path=logged.artifact_location,

@@ -19,6 +19,7 @@ from training.features import conform, drop_unlabelled, encode_target
 from training.infer import infer_schema
 from training.leaks import find_leaks
 from training.problem import EXAMPLE_ROWS, HIGH_CARDINALITY, Folds, Problem, take
+from training.profile import columns_json
 from training.request import Request
 from training.schema import Schema
 from training.split import make_split, row_hashes
@@ -101,7 +102,8 @@ def prepare(request: Request, table: Table) -> Prepared:
         },
     )
     example = frame.iloc[split.train[:EXAMPLE_ROWS]][used].reset_index(drop=True)
-    subject = Subject(table.name, table.source, schema, metric, example)
+    profile = columns_json(X, frame, schema)
+    subject = Subject(table.name, table.source, schema, metric, example, profile)
     return Prepared(
         problem,
         subject,

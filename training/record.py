@@ -13,6 +13,7 @@ from training.aside import call_aside
 from training.figures import candidate_metrics, metric_of
 from training.model import Part, Place, log_model
 from training.predictions import write_rows
+from training.profile import profile_json
 from training.request import Request
 from training.requirements import environment
 from training.subject import Subject
@@ -120,8 +121,9 @@ class Recorder:
             (files / "model_card.md").write_text(card, encoding="utf-8")
             params = _texts(finished.params)
             place = Place(self.experiment_id, run_id, self._candidate_tags(name), params)
-            sample = finished.sample_prediction
-            model_id = log_model(self._client, place, name, parts, self._subject, sample)
+            subject, sample = self._subject, finished.sample_prediction
+            profile = profile_json(subject.profile, subject.schema, finished, subject.metric)
+            model_id = log_model(self._client, place, name, parts, subject, sample, profile)
             metrics = candidate_metrics(tuned, finished, self._subject.metric, model_id)
             self._log(run_id, metrics, params, {_NOTE: card[:_LONGEST_NOTE]})
             self._client.log_artifacts(run_id, str(files))

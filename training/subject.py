@@ -24,6 +24,8 @@ class Subject:
         The selection metric.
     example : DataFrame
         A few rows as the user has them, the target left out.
+    profile : str
+        The distributions of the columns (see `profile.columns_json`).
     """
 
     name: str
@@ -31,3 +33,4 @@ class Subject:
     schema: Schema
     metric: str
     example: "pd.DataFrame"
+    profile: str
