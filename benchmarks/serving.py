@@ -1,6 +1,7 @@
 """Serving images of every candidate of a training: ours, MLflow's own, and an echo as the floor."""
 
 import json
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -36,8 +37,7 @@ WORKERS = (1, 2)
 SECONDS = 1.0
 _STOCK = f"{MODEL}-stock:1"
 _PATIENCE = 120.0
-#: MLflow's image has not started with these models mounted; what it lacks is not known yet.
-_NOT_STARTED = ("gradient_boosting:lightgbm", "gradient_boosting:xgboost", "ensemble")
+_PACKAGES = "requirements.txt"
 _FASTER = {1: 50.0, 100: 25.0}  # times the stock image's requests a second
 _OF_FLOOR = 0.6
 _SIZE, _START, _MEMORY, _BUILD = 0.45, 0.8, 100e6, 3.0
@@ -93,7 +93,7 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
     ----------
     rounds : int
     candidates : sequence of str
-        Of the training; all that MLflow's image serves, if there is none.
+        Of the training; all, if there is none.
     """
     import docker
 
@@ -103,19 +103,19 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
         folder = Path(name)
         run(train_command(TABLE, search="none", folds=2), folder)
         board = finished(leaderboard(folder))
-        (largest,) = (row["model_uri"] for row in board if row["name"] == "ensemble")
-        served = candidates or [row["name"] for row in board if row["name"] not in _NOT_STARTED]
-        chosen = [row for row in board if row["name"] in served]
+        chosen = [row for row in board if not candidates or row["name"] in candidates]
+        models: dict[str, Path] = {}
+        for number, row in enumerate(chosen, start=1):
+            models[row["name"]] = download(
+                folder, row["model_uri"], folder / "models" / str(number)
+            )
+        all_packages = _with_all_packages(list(models.values()), folder / "stock")
         try:
-            stock_seconds, _ = run(build_docker_command(largest, _STOCK), folder)
+            stock_seconds, _ = run(build_docker_command(str(all_packages), _STOCK), folder)
             built: dict[str, dict[str, Any]] = {}
-            models: dict[str, Path] = {}
             for number, row in enumerate(chosen, start=1):
                 built[row["name"]] = _build(folder, str(number), row)
                 images.append(built[row["name"]]["tag"])
-                models[row["name"]] = download(
-                    folder, row["model_uri"], folder / "models" / str(number)
-                )
             found: dict[tuple[str, str], Figures] = {}
             for _ in range(rounds):
                 for candidate, made in built.items():
@@ -130,6 +130,14 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
                     engine.images.remove(image, force=True)
     costs = _costs(found, list(sizes.values()), list(built.values()), stock_seconds)
     return _result(list(built), found, costs)
+
+
+def _with_all_packages(models: list[Path], folder: Path) -> Path:
+    """A model with the packages of all of them: an ensemble has but those of its members."""
+    shutil.copytree(models[0], folder)
+    wanted = {line for model in models for line in (model / _PACKAGES).read_text().splitlines()}
+    (folder / _PACKAGES).write_text("\n".join(sorted(wanted)))
+    return folder
 
 
 def _build(folder: Path, version: str, row: dict[str, Any]) -> dict[str, Any]:

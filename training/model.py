@@ -30,6 +30,7 @@ CARRIED = (
     "features.py",
     "fit.py",
     "missing.py",
+    "openmp.py",
     "preprocess.py",
     "problem.py",
     "schema.py",

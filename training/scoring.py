@@ -15,6 +15,7 @@ import numpy as np
 from training.algorithms import TABLE, find
 from training.features import conform, decode_target
 from training.fit import member_prediction
+from training.openmp import provide_openmp
 from training.schema import Schema
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ def load_pipeline(path: Path, candidate: str) -> Any:
 
     if candidate not in TABLE:
         raise ValueError(f"expected a candidate's name in members.json, got {candidate!r}")
+    if candidate.endswith(":lightgbm"):
+        provide_openmp()
     return skops.io.load(path, trusted=list(find(candidate).trusted_types))
 
 
