@@ -1,6 +1,7 @@
-"""The server as an ASGI application: what is asked where, the limits, and the way of a prediction.
+"""The server as an ASGI application: what is asked where, and the limits.
 
-Read `_predicted` first. Protocols only translate: bodies into cells and a way to write the answer.
+The way of a prediction is in `joining.py`. Protocols only translate: bodies into cells and a way to
+write the answer.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from time import perf_counter
 from typing import Any
 from urllib.parse import quote
@@ -17,15 +19,15 @@ import orjson
 
 from serving.server.bundle import Bundle, Predictor
 from serving.server.deadlines import Deadlines
-from serving.server.errors import Refused, unavailable
-from serving.server.joining import Joiner, worth_joining
+from serving.server.errors import Headers, Refused, unavailable
+from serving.server.joining import Joiner, Predicted, Times, predict
 from serving.server.metrics import Metrics
 from serving.server.routes import OTHER, Answer, Parse, Route, Routes
 from serving.server.settings import Settings
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Times = tuple[float, float, float]  # seconds that reading, predicting and writing took
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Reply = Callable[[int, Headers, bytes], None]
 
 #: Bodies beyond this are read and predicted beside the event loop, which answers others meanwhile.
 _LARGE = 128 << 10
@@ -51,7 +53,7 @@ class App:
     draining : bool
         Set when the server is about to end: it is not ready, and connections end with an answer.
     short_ways : dict
-        Routes of `at_once` by their paths as bytes.
+        Routes of `ask` by their paths as bytes.
     """
 
     def __init__(
@@ -70,10 +72,7 @@ class App:
         named = f"{bundle.model}/{bundle.version}"
         named = named if named.isascii() and named.isprintable() else quote(named)
         self._version = (b"sixfold-version", named.encode())
-        sample = predictor.read(bundle.sample_cells())
-        self._joiner: Joiner | None = None
-        if worth_joining(predictor, sample):
-            self._joiner = Joiner(predictor, metrics.joined)
+        self._joiner = Joiner(predictor, metrics)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -94,8 +93,8 @@ class App:
         await send({"type": "http.response.start", "status": status, "headers": headers_out})
         await send({"type": "http.response.body", "body": body})
 
-    def at_once(self, route: Route, headers: dict[bytes, bytes], body: bytes) -> Answer | None:
-        """Answer a request for predictions that is whole.
+    def ask(self, route: Route, headers: dict[bytes, bytes], body: bytes, reply: Reply) -> bool:
+        """Answer a request for predictions that is whole, after others that came before it.
 
         Parameters
         ----------
@@ -103,23 +102,41 @@ class App:
             One of `short_ways`.
         headers : dict
         body : bytes
+        reply : callable
+            Given status, headers and body, in this turn of the event loop or the next.
 
         Returns
         -------
-        tuple or None
-            Status, headers and body; None if the request is to be answered by `__call__`.
+        bool
+            False if the request is to be answered by `__call__`.
         """
-        if self._joiner is not None or len(body) > _LARGE:
-            return None
+        if len(body) > _LARGE:
+            return False
+        start = perf_counter()
         try:
             self._check(route, "POST", headers)
             if len(body) > self._settings.max_body:
                 raise _too_large(self._settings.max_body)
             assert route.parse is not None
-            answer = self._counted(*self._predicted(route.parse, body, headers))
+            cells, write = route.parse(body, headers)
         except Exception as error:  # noqa: BLE001  whatever it is, it has an answer
-            answer = self._refusal(error)
-        return self._finished(route, answer)
+            self.flush()
+            self._reply(route, reply, error)
+        else:
+            done = partial(self._reply, route, reply)
+            self._joiner.ask(cells, write, perf_counter() - start, done)
+        return True
+
+    def flush(self) -> None:
+        """Answer now whatever `ask` was given."""
+        self._joiner.flush()
+
+    def _reply(self, route: Route, reply: Reply, outcome: Predicted | Exception) -> None:
+        if isinstance(outcome, Exception):
+            answer = self._refusal(outcome)
+        else:
+            answer = self._answered(*outcome)
+        reply(*self._finished(route, answer))
 
     def _check(self, route: Route, method: str, headers: dict[bytes, bytes]) -> None:
         """Refuse what is not to be answered, whatever its body is."""
@@ -153,7 +170,7 @@ class App:
         cancelled = False
         try:
             body = await self._body(headers, receive)
-            return self._counted(*await self._predict(route.parse, body, headers))
+            return self._answered(*await self._predict(route.parse, body, headers))
         except asyncio.CancelledError:
             cancelled = True
             raise
@@ -165,39 +182,28 @@ class App:
                     "time", f"expected to answer within {self._settings.max_seconds:g} seconds"
                 )
 
-    async def _predict(
-        self, parse: Parse, body: bytes, headers: dict[bytes, bytes]
-    ) -> tuple[np.ndarray, bytes, Times]:
-        if len(body) > _LARGE:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, self._predicted, parse, body, headers)
-        if self._joiner is None:
-            return self._predicted(parse, body, headers)
-        start = perf_counter()
-        cells, write = parse(body, headers)
-        rows = self._predictor.read(cells)
-        read = perf_counter()
-        raw = await self._joiner.predict(rows)
-        predicted = perf_counter()
-        content = write(raw)
-        return raw, content, (read - start, predicted - read, perf_counter() - predicted)
-
-    def _predicted(
-        self, parse: Parse, body: bytes, headers: dict[bytes, bytes]
-    ) -> tuple[np.ndarray, bytes, Times]:
-        """The way of a prediction: a body becomes cells, a matrix, predictions, an answer."""
-        start = perf_counter()
-        cells, write = parse(body, headers)
-        rows = self._predictor.read(cells)
-        read = perf_counter()
-        raw = self._predictor.predict(rows)
-        predicted = perf_counter()
-        content = write(raw)
-        return raw, content, (read - start, predicted - read, perf_counter() - predicted)
-
-    def _counted(self, raw: np.ndarray, content: bytes, times: Times) -> Answer:
+    async def _predict(self, parse: Parse, body: bytes, headers: dict[bytes, bytes]) -> Predicted:
+        if len(body) <= _LARGE:
+            start = perf_counter()
+            cells, write = parse(body, headers)
+            return await self._joiner.answer(cells, write, perf_counter() - start)
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, self._predicted, parse, body, headers)
+        raw, _, times = found
         self._metrics.phases(times)
         self._metrics.predictions(raw)
+        return found
+
+    def _predicted(self, parse: Parse, body: bytes, headers: dict[bytes, bytes]) -> Predicted:
+        """A large body's predictions."""
+        start = perf_counter()
+        asked = parse(body, headers)
+        parsed = perf_counter() - start
+        raw, ((_, content),), (read, predicted, written) = predict(self._predictor, [asked])
+        return raw, content, (parsed + read, predicted, written)
+
+    def _answered(self, raw: np.ndarray, content: bytes, times: Times) -> Answer:
+        """What was predicted, as an answer."""
         return 200, [_JSON], content
 
     def _refusal(self, error: Exception) -> Answer:

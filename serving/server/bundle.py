@@ -66,7 +66,7 @@ class Predictor(Protocol):
     """One way to predict. Another is a class with these methods and a row in `_PREDICTORS`."""
 
     def read(self, cells: Cells) -> Any:
-        """The model's input. Inputs of several requests are joined by `numpy.concatenate`."""
+        """The model's input; of several requests together, their rows one after the other."""
 
     def predict(self, rows: Any) -> np.ndarray:
         """Values (n,), or probabilities (n, k) in the order of the schema's classes."""

@@ -2,15 +2,18 @@
 
 A prediction takes less time than what stands between it and the socket: a task, a queue of
 messages, a timer. A request for predictions that is whole in what was just read is therefore
-answered there and then; all others go uvicorn's way through the ASGI application.
+answered without these, with all others that were read in the same turn of the event loop; what is
+not goes uvicorn's way through the ASGI application.
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from serving.server.errors import Headers
 from serving.server.routes import Route
 
 #: Bytes of a request's line and headers together.
@@ -107,13 +110,18 @@ class Connection(HttpToolsProtocol):
         if self._offered:
             return
         if self._route is not None:
-            answer = self.app.at_once(self._route, dict(self.headers), self._content)
-            if answer is not None:
+            reply = partial(self._reply, self.parser.should_keep_alive())
+            if self.app.ask(self._route, dict(self.headers), self._content, reply):
                 self._route = None
-                self._write(*answer)
+                if len(self.connections) == 1:
+                    self.app.flush()  # nobody else is there who might have asked
                 return
             self._take_long_way()
         super().on_message_complete()
+
+    def eof_received(self) -> None:
+        """The client sends no more: the connection is closed with the answers that are due."""
+        self.app.flush()
 
     def on_response_complete(self) -> None:
         """A request is answered that took the long way."""
@@ -134,6 +142,7 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the shape of all errors."""
         self._in_head, self._route = False, None
+        self.app.flush()
         if not self.transport.is_closing():
             self.transport.write(_MALFORMED)
             self.transport.close()
@@ -153,18 +162,19 @@ class Connection(HttpToolsProtocol):
         if self._content:
             super().on_body(self._content)
 
-    def _write(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def _reply(self, keep: bool, status: int, headers: Headers, body: bytes) -> None:
+        if self.transport.is_closing():
+            return
         parts = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
         for name, value in headers:
             parts += (name, b": ", value, b"\r\n")
-        close = self.app.draining or not self.parser.should_keep_alive()
-        if close and not self.app.draining:
+        if not keep and not self.app.draining:
             parts.append(b"connection: close\r\n")
         parts += (b"\r\n", body)
         self.transport.write(b"".join(parts))
-        if close:
+        if self.app.draining or not keep:
             self.transport.close()
 
     def _decline(self, rest: bytes) -> None:

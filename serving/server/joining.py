@@ -1,85 +1,147 @@
-"""Predictions that wait in the same turn of the event loop become one call of the model.
+"""Requests that come in the same turn of the event loop become one call of the model.
 
-Nobody waits for others to come: what is there is predicted in the next turn, be it one request.
-Whether that pays depends on what a call costs beyond its rows, which is measured when the model is
-loaded: a compiled tree takes 10 microseconds, about what joining takes; others milliseconds.
+Nobody waits for others to come: what is there when all that was received has been read is predicted
+then, be it one request. A call costs more than a row of it, even of a compiled tree; and answers
+that are written one after the other wake their client once, not each time.
 """
 
 import asyncio
-import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from time import perf_counter
 
 import numpy as np
 
 from serving.server.bundle import Predictor
+from serving.server.cells import Cells
+from serving.server.metrics import Metrics
+from serving.server.scoring_protocol import Write
 
-#: Seconds that joining costs a request: two more turns of the loop, a future, a copy.
-_COST = 50e-6
-_TIMES = 20
-_LONGEST = 0.1  # seconds of trying, where a call takes long
-_ROWS = 8
+#: Of one call, unless a single request has more: the first in it wait for the last.
+_MOST_ROWS = 64
+_MOST_WAITING = 256
+
+Times = tuple[float, float, float]  # seconds that reading, predicting and writing took
+#: What a request comes to: predictions, the answer, and the times, of its call as a whole.
+Predicted = tuple[np.ndarray, bytes, Times]
+Done = Callable[[Predicted | Exception], None]
+_Waiting = tuple[Cells, Write, float, Done]
 
 
-def worth_joining(predictor: Predictor, sample: Any) -> bool:
-    """Whether one call for eight requests saves each of them more than joining costs.
+def predict(
+    predictor: Predictor, asked: Sequence[tuple[Cells, Write]]
+) -> tuple[np.ndarray, list[tuple[np.ndarray, bytes]], Times]:
+    """The way of a prediction: cells become a matrix, predictions, answers.
 
     Parameters
     ----------
     predictor : Predictor
-    sample
-        An input as `predictor.read` returns it.
+    asked : sequence of (Cells, callable)
+        Each request's cells and how its answer is written.
+
+    Returns
+    -------
+    raw : ndarray
+        What is predicted for all of them.
+    answers : list of (ndarray, bytes)
+        Each request's part of it, and its answer.
+    times : tuple of float
     """
-    one = sample[:1]
-    many = np.concatenate([one] * _ROWS)
-    return _seconds(predictor, one) - _seconds(predictor, many) / _ROWS > _COST
+    start = perf_counter()
+    if len(asked) == 1:
+        rows = predictor.read(asked[0][0])
+    else:
+        rows = predictor.read(Cells(rows=[row for cells, _ in asked for row in cells.rows()]))
+    read = perf_counter()
+    raw = predictor.predict(rows)
+    predicted = perf_counter()
+    answers, begin = [], 0
+    for cells, write in asked:
+        part = raw[begin : begin + cells.count]
+        begin += cells.count
+        answers.append((part, write(part)))
+    return raw, answers, (read - start, predicted - read, perf_counter() - predicted)
 
 
 class Joiner:
-    """Joins the predictions of one event loop."""
+    """Joins the predictions of one event loop, and counts them.
 
-    def __init__(self, predictor: Predictor, joined: Any) -> None:
+    Parameters
+    ----------
+    predictor : Predictor
+    metrics : Metrics
+    """
+
+    def __init__(self, predictor: Predictor, metrics: Metrics) -> None:
         self._predictor = predictor
-        self._joined = joined
-        self._waiting: list[tuple[Any, asyncio.Future[np.ndarray]]] = []
+        self._metrics = metrics
+        self._waiting: list[_Waiting] = []
 
-    async def predict(self, rows: Any) -> np.ndarray:
-        """As `Predictor.predict`, with whatever else waits."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[np.ndarray] = loop.create_future()
+    def ask(self, cells: Cells, write: Write, seconds: float, done: Done) -> None:
+        """Ask for predictions.
+
+        Parameters
+        ----------
+        cells : Cells
+        write : callable
+            Makes the answer of the predictions.
+        seconds : float
+            That the request's reading has taken so far.
+        done : callable
+            Given what it came to, or what went wrong; called in the order of asking.
+        """
         if not self._waiting:
-            loop.call_soon(self._flush)
-        self._waiting.append((rows, future))
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._waiting.append((cells, write, seconds, done))
+        if len(self._waiting) == _MOST_WAITING:
+            self.flush()
+
+    async def answer(self, cells: Cells, write: Write, seconds: float) -> Predicted:
+        """As `ask`, for who can wait."""
+        future: asyncio.Future[Predicted] = asyncio.get_running_loop().create_future()
+        self.ask(cells, write, seconds, partial(_settle, future))
         return await future
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Answer all that wait."""
         waiting, self._waiting = self._waiting, []
+        group: list[_Waiting] = []
+        rows = 0
+        for one in waiting:
+            count = one[0].count
+            if group and rows + count > _MOST_ROWS:
+                self._answer(group)
+                group, rows = [], 0
+            group.append(one)
+            rows += count
+        if group:
+            self._answer(group)
+
+    def _answer(self, group: list[_Waiting]) -> None:
         try:
-            if len(waiting) == 1:
-                parts = [self._predictor.predict(waiting[0][0])]
+            asked = [(cells, write) for cells, write, _, _ in group]
+            raw, answers, (read, predicted, written) = predict(self._predictor, asked)
+        except Exception as error:  # noqa: BLE001  whose request it was shall have it
+            if len(group) == 1:
+                group[0][3](error)
             else:
-                raw = self._predictor.predict(np.concatenate([rows for rows, _ in waiting]))
-                ends = np.cumsum([len(rows) for rows, _ in waiting])
-                parts = np.split(raw, ends[:-1])
-                self._joined(len(waiting))
-        except Exception as error:  # noqa: BLE001  each of those who wait shall have it
-            for _, future in waiting:
-                if not future.done():
-                    future.set_exception(error)
+                for one in group:
+                    self._answer([one])
             return
-        for (_, future), part in zip(waiting, parts, strict=True):
-            if not future.done():
-                future.set_result(part)
+        parsed = sum([seconds for _, _, seconds, _ in group])
+        self._metrics.phases((parsed + read, predicted, written), len(group))
+        self._metrics.predictions(raw)
+        if len(group) > 1:
+            self._metrics.joined(len(group))
+        for (_, _, seconds, done), (part, content) in zip(group, answers, strict=True):
+            done((part, content, (seconds + read, predicted, written)))
 
 
-def _seconds(predictor: Predictor, rows: Any) -> float:
-    """The least that a call took: neighbours of this process only make it longer."""
-    least = float("inf")
-    until = time.perf_counter() + _LONGEST
-    for _ in range(_TIMES):
-        start = time.perf_counter()
-        predictor.predict(rows)
-        end = time.perf_counter()
-        least = min(least, end - start)
-        if end > until:
-            break
-    return least
+def _settle(future: asyncio.Future[Predicted], outcome: Predicted | Exception) -> None:
+    """Tell who waits, unless it has given up."""
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

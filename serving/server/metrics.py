@@ -99,11 +99,11 @@ class Metrics:
         """These requests shared a model call."""
         self._row[_JOINED] += requests
 
-    def phases(self, times: tuple[float, ...]) -> None:
-        """A prediction's phases, in the order of `PHASES`, took these seconds."""
+    def phases(self, times: tuple[float, ...], requests: int = 1) -> None:
+        """The phases of predictions, in the order of `PHASES`, took these seconds together."""
         row, start = self._row, self._phases
         for seconds in times:
-            row[start + bisect_left(BUCKETS, seconds)] += 1.0
+            row[start + bisect_left(BUCKETS, seconds / requests)] += requests
             row[start + len(BUCKETS) + 1] += seconds
             start += len(BUCKETS) + 2
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from serving.server.app import App, Receive, Send, Times
+from serving.server.app import App, Receive, Reply, Send
 from serving.server.bundle import Bundle, Predictor
-from serving.server.errors import Refused
+from serving.server.errors import Headers, Refused
+from serving.server.joining import Predicted, Times
 from serving.server.metrics import Metrics
 from serving.server.routes import Answer, Route
 from serving.server.settings import Settings
@@ -50,19 +51,20 @@ class TracedApp(App):
             seen.end = seen.end or time_ns()
             self._traces.add(seen)
 
-    def at_once(self, route: Route, headers: dict[bytes, bytes], body: bytes) -> Answer | None:
+    def ask(self, route: Route, headers: dict[bytes, bytes], body: bytes, reply: Reply) -> bool:
         """Answer a request for predictions that is whole; its spans are made after the answer."""
-        seen = Seen("POST", headers.items(), time_ns())
-        _NOW.set(seen)
-        answer = super().at_once(route, headers, body)
-        if answer is not None:
-            asyncio.get_running_loop().call_soon(self._traces.add, seen)
-        return answer
+        return super().ask(route, headers, body, _Seeing(headers, reply))
 
-    def _counted(self, raw: np.ndarray, content: bytes, times: Times) -> Answer:
+    def _reply(self, route: Route, reply: Reply, outcome: Predicted | Exception) -> None:
+        assert isinstance(reply, _Seeing)
+        _NOW.set(reply.seen)
+        super()._reply(route, reply, outcome)
+        asyncio.get_running_loop().call_soon(self._traces.add, reply.seen)
+
+    def _answered(self, raw: np.ndarray, content: bytes, times: Times) -> Answer:
         seen = _NOW.get()
         seen.rows, seen.times, seen.written = len(raw), times, time_ns()
-        return super()._counted(raw, content, times)
+        return super()._answered(raw, content, times)
 
     def _refusal(self, error: Exception) -> Answer:
         _NOW.get().error = error.kind if isinstance(error, Refused) else "internal"
@@ -72,3 +74,14 @@ class TracedApp(App):
         seen = _NOW.get()
         seen.path, seen.status, seen.end = route.path, answer[0], time_ns()
         return super()._finished(route, answer)
+
+
+class _Seeing:
+    """A reply, and what is seen of the request that it is to."""
+
+    def __init__(self, headers: dict[bytes, bytes], reply: Reply) -> None:
+        self.seen = Seen("POST", headers.items(), time_ns())
+        self._reply = reply
+
+    def __call__(self, status: int, headers: Headers, body: bytes) -> None:
+        self._reply(status, headers, body)

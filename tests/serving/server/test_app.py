@@ -83,12 +83,8 @@ def test_a_large_request_that_takes_too_long(bundle_folder: Path) -> None:
     assert asyncio.run(ask(app, [ROW]))[0] == 200
 
 
-def test_what_waits_is_joined_where_a_call_is_dear(bundle_folder: Path) -> None:
-    Moody.seconds = 0.002
-    try:
-        app, predictor = make(bundle_folder)
-    finally:
-        Moody.seconds = 0.0
+def test_what_comes_together_is_one_call(bundle_folder: Path) -> None:
+    app, predictor = make(bundle_folder)
     calls: list[int] = []
     predict = predictor.predict
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -245,14 +245,59 @@ def test_an_offer_to_upgrade_is_declined(server: Server) -> None:
     check_error(server.ask("CONNECT", "example.org:80"), 400)
 
 
-def test_requests_in_a_row_without_waiting(server: Server) -> None:
-    body = json.dumps({"dataframe_records": [ROW]}).encode()
-    one = b"POST /invocations HTTP/1.1\r\ncontent-type: application/json\r\n"
-    one += b"content-length: %d\r\n" % len(body)
-    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
-        last = one + b"connection: close\r\n\r\n" + body
-        connection.sendall((one + b"\r\n" + body) * 4 + last)
-        assert received(connection).count(b"HTTP/1.1 200 OK") == 5
+def request(rows: int = 1, close: bool = False) -> bytes:
+    """A request for predictions as it is sent; of no rows, one that is refused."""
+    body = json.dumps({"dataframe_records": [ROW] * rows}).encode()
+    head = b"POST /invocations HTTP/1.1\r\ncontent-type: application/json\r\n"
+    head += b"connection: close\r\n" if close else b""
+    return head + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+@contextmanager
+def others(server: Server, count: int = 1) -> Iterator[list[socket.socket]]:
+    """Connections: with more than one, requests wait for others that came at the same time."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), 10))
+            for _ in range(count)
+        ]
+
+
+@pytest.mark.parametrize("idle", [0, 20])
+def test_requests_in_a_row_without_waiting(server: Server, idle: int) -> None:
+    with others(server, 1 + idle) as (connection, *_):
+        sent = [request(), request(0), request(), b"GET /livez HTTP/1.1\r\n\r\n", request(3)]
+        connection.sendall(b"".join(sent) + request(close=True) + request())
+        answers = received(connection).split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"200", b"400", b"200", b"200", b"200", b"200"]
+    assert answers[3].endswith(b'{"live":true}')
+    assert len(json.loads(answers[4].partition(b"\r\n\r\n")[2])["predictions"]) == 3
+
+
+@pytest.mark.parametrize("idle", [0, 20])
+def test_what_follows_does_not_harm_an_answer(server: Server, idle: int) -> None:
+    """Neither the end of what a client sends, nor junk."""
+    with others(server, 1 + idle) as (connection, *_):
+        connection.sendall(request())
+        connection.shutdown(socket.SHUT_WR)
+        assert received(connection).startswith(b"HTTP/1.1 200 OK")
+    with others(server, 1 + idle) as (connection, *_):
+        connection.sendall(request() + b"junk\r\n\r\n")
+        answers = received(connection).split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"200", b"400"]
+
+
+def test_each_of_many_clients_has_its_own_answer(server: Server) -> None:
+    with others(server, 40) as connections:
+        for _ in range(5):
+            for number, connection in enumerate(connections):
+                connection.sendall(request(1 + number))
+            for number, connection in enumerate(connections):
+                answer = b""
+                while b"}" not in answer:
+                    answer += connection.recv(65536)
+                found = json.loads(answer.partition(b"\r\n\r\n")[2])["predictions"]
+                assert len(found) == 1 + number
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=UNHURRIED)
