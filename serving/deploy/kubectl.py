@@ -110,7 +110,16 @@ class Kubectl:
         printed = self.run("config", "view", "--minify", "--output", "jsonpath={..namespace}")
         return printed.strip() or "default"
 
-    def apply(self, text: str) -> None:
+    def check(self, text: str) -> None:
+        """Have the cluster look at a stream of objects as if it were applied. Raises as `apply`."""
+        try:
+            self.apply(text, "--dry-run=server")
+        except KubectlError as error:
+            # Somebody else's check, which can be made only when they are applied.
+            if "does not support dry run" not in str(error):
+                raise
+
+    def apply(self, text: str, *options: str) -> None:
         """Apply a stream of objects.
 
         Raises
@@ -121,7 +130,7 @@ class Kubectl:
             The cluster does not take them.
         """
         try:
-            self.run("apply", "--filename", "-", given=text)
+            self.run("apply", *options, "--filename", "-", given=text)
         except KubectlError as error:
             if "namespaces" in str(error) and "not found" in str(error):
                 name = self.namespace()

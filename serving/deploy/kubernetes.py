@@ -1,4 +1,4 @@
-"""A version goes to Kubernetes: applied, rolled out, asked through its Service, or taken back.
+"""A version goes to Kubernetes: checked, applied, rolled out, asked through its Service; or not.
 
 The rollout replaces pods one by one and never has fewer ready ones than before. A pod that ends
 has left the Service's endpoints first, goes on answering for some seconds, and ends the connections
@@ -73,11 +73,14 @@ def roll_out(
     token = _token(kubectl, release.model, wanted)
     if wanted.canary:
         objects = manifests.canary(release, wanted, token)
+        routes = [manifests.route(release.model, wanted.canary, apis, wanted.gateway)]
         service = f"{name}-canary"
     else:
         replicas = _replicas(kubectl, name, before, wanted)
         objects = manifests.stable(release, wanted, apis, replicas, token)
+        routes = []
         service = name
+    kubectl.check(manifests.as_yaml([*objects, *routes]))
     went = f"version {release.version} of {release.model}"
     say(f"{went}: applying {len(objects)} objects to namespace {kubectl.namespace()}")
     revision = revision_of(kubectl.get("deployment", service))
@@ -97,9 +100,8 @@ def roll_out(
             raise
         kind = UserError if isinstance(error, NoImage) else SixfoldError
         raise kind(f"{went} was taken back: {error}; {left}") from None
-    if wanted.canary:
-        item = manifests.route(release.model, wanted.canary, apis, wanted.gateway)
-        kubectl.apply(manifests.as_yaml([item]))
+    if routes:
+        kubectl.apply(manifests.as_yaml(routes))
     else:
         _end_canary(kubectl, release.model, apis, wanted.gateway)
     namespace = kubectl.namespace()

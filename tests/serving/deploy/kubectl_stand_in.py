@@ -1,7 +1,7 @@
 """A `kubectl` that keeps objects in a file and runs nothing.
 
 For what the test cluster cannot do: objects of the Gateway API. A smoke pod whose image is named
-`wrong:…` reports a wrong answer; every rollout ends at once.
+`wrong:…` reports a wrong answer; every rollout ends at once. A gateway called `refused` is refused.
 """
 
 import json
@@ -28,7 +28,14 @@ def main(words: list[str]) -> int:
             site.main()  # started without it, which is quicker
             import yaml
 
-            for item in yaml.safe_load_all(sys.stdin):
+            given = list(yaml.safe_load_all(sys.stdin))
+            for item in given:
+                if {"name": "refused"} in item.get("spec", {}).get("parentRefs", []):
+                    print("error: admission webhook has denied the request", file=sys.stderr)
+                    return 1
+            if "--dry-run=server" in words:
+                return 0
+            for item in given:
                 objects[f"{item['kind'].lower()}/{item['metadata']['name']}"] = made(item)
         case ["get", kinds, "--selector", *_]:
             found = [key for key in objects if key.partition("/")[0] in kinds.split(",")]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from serving.deploy.kubectl import Kubectl
+from serving.deploy.kubectl import Kubectl, KubectlError
 from serving.deploy.kubernetes import remove, roll_out
 from serving.deploy.wanted import Wanted
 from tests.serving.deploy.releases import CHURN
@@ -42,6 +42,16 @@ def quiet(_: str) -> None:
 def weights(objects: dict[str, Any]) -> dict[str, int]:
     (rule,) = objects["httproute/sixfold-churn"]["spec"]["rules"]
     return {backend["name"]: backend["weight"] for backend in rule["backendRefs"]}
+
+
+def test_what_the_cluster_would_refuse_is_not_begun(
+    objects: Callable[[], dict[str, Any]],
+) -> None:
+    roll_out(Kubectl(), CHURN, WANTED, quiet)
+    before = objects()
+    with pytest.raises(KubectlError, match="has denied the request"):
+        roll_out(Kubectl(), NEXT, replace(WANTED, canary=10, gateway="refused"), quiet)
+    assert objects() == before
 
 
 def test_a_canary_becomes_all(objects: Callable[[], dict[str, Any]]) -> None:
