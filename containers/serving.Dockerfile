@@ -10,9 +10,9 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 # host-ca.crt is there on networks that inspect TLS.
-COPY requirements-server.lock requirements-traces.lock host-ca.cr[t] /build/
+COPY requirements-server.lock requirements-traces.lock requirements-recording.lock host-ca.cr[t] /build/
 RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt; fi \
-    && for part in server traces; do \
+    && for part in server traces recording; do \
         pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-cache-dir --no-compile \
             --no-deps --require-hashes --only-binary :all: --target "/$part" -r "/build/requirements-$part.lock" \
             || exit 1; \
@@ -25,16 +25,16 @@ RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt; fi \
         onnxruntime/transformers onnxruntime/datasets numpy/f2py numpy/distutils numpy/conftest.py \
     # Of the protocols that packages bring the one for errors, by which a collector answers.
     && find /traces/google -mindepth 1 -maxdepth 1 ! -name rpc -exec rm -rf '{}' ';' && rm -rf /traces/bin \
-    && find . /traces -depth -type d '(' -name tests -o -name __pycache__ ')' -exec rm -rf '{}' ';' \
-    && find . /traces -type f '(' -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.a' \
+    && find . /traces /recording -depth -type d '(' -name tests -o -name __pycache__ ')' -exec rm -rf '{}' ';' \
+    && find . /traces /recording -type f '(' -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' -o -name '*.a' \
         -o -name '*.proto' ')' -delete \
     # Python starts on a file system that it cannot write to; without times two builds are the same.
-    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages /traces
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages /traces /recording
 COPY containers/inventory.py /build/
 COPY code /code
 RUN python -m compileall -q --invalidation-mode unchecked-hash /code \
     && python /build/inventory.py /packages > /code/packages.json \
-    && python /build/inventory.py /packages /traces > /whole.json
+    && python /build/inventory.py /packages /traces /recording > /whole.json
 COPY mlflow /mlflow
 ARG MLFLOW_VERSION
 RUN mv /pip /mlflow/pip \
@@ -92,11 +92,15 @@ FROM slim AS mlflow
 COPY --from=packages /mlflow /opt/sixfold/mlflow
 # What OTEL_ variables ask for; nothing of it is imported without them.
 COPY --from=packages /traces /opt/sixfold/traces
+# What SIXFOLD_RECORD asks for, likewise.
+COPY --from=packages /recording /opt/sixfold/recording
 COPY --from=packages /whole.json /opt/sixfold/code/packages.json
-ENV PYTHONPATH=/opt/sixfold/code:/opt/sixfold/packages:/opt/sixfold/mlflow:/opt/sixfold/traces \
+ENV PYTHONPATH=/opt/sixfold/code:/opt/sixfold/packages:/opt/sixfold/mlflow:/opt/sixfold/traces:/opt/sixfold/recording \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 USER 0:0
 RUN printf '#!/bin/sh\nexec python -m pip "$@"\n' > /usr/local/bin/pip && chmod 755 /usr/local/bin/pip \
-    && mkdir -p /opt/mlflow && chown 10001:10001 /opt/mlflow && chmod 757 /opt/mlflow
+    && mkdir -p /opt/mlflow && chown 10001:10001 /opt/mlflow && chmod 757 /opt/mlflow \
+    # A new volume that is mounted there has its owner.
+    && mkdir /recordings && chown 10001:10001 /recordings
 USER 10001:10001

@@ -29,7 +29,10 @@ _CODE = (
     "training/schema.py",
 )
 #: What else its build needs.
-_FILES = ("requirements-server.lock", "requirements-traces.lock", "containers/inventory.py")
+_FILES = (
+    *("requirements-server.lock", "requirements-traces.lock", "requirements-recording.lock"),
+    "containers/inventory.py",
+)
 _DOCKERFILE = "containers/serving.Dockerfile"
 #: The Python packages of the base, with their licences, as JSON.
 INVENTORY = "/opt/sixfold/code/packages.json"

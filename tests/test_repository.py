@@ -24,11 +24,13 @@ DEVELOPMENT: list[str] = PROJECT["project"]["optional-dependencies"]["dev"]
 COMPILE: list[str] = PROJECT["project"]["optional-dependencies"]["serving"]
 SERVER: list[str] = PROJECT["dependency-groups"]["server"]
 TRACES: list[str] = PROJECT["dependency-groups"]["traces"]
+RECORDING: list[str] = PROJECT["dependency-groups"]["recording"]
 LOCKS = {
     "requirements.lock": RUNTIME,
     "requirements-server.lock": SERVER,
     "requirements-traces.lock": TRACES,
-    "requirements-dev.lock": RUNTIME + DEVELOPMENT + COMPILE + SERVER + TRACES,
+    "requirements-recording.lock": RECORDING,
+    "requirements-dev.lock": RUNTIME + DEVELOPMENT + COMPILE + SERVER + TRACES + RECORDING,
 }
 PACKAGES = [name for name in ("training", "registry", "serving") if (ROOT / name).is_dir()]
 #: Of `sixfold train`, but not of `mlflow run`: how to start containers, and how to print.
@@ -98,7 +100,7 @@ def test_locks_agree(lock: str) -> None:
 
 def test_what_is_imported_is_declared() -> None:
     runtime = {canonicalize_name(Requirement(text).name) for text in RUNTIME}
-    server = {canonicalize_name(Requirement(text).name) for text in SERVER + TRACES}
+    server = {canonicalize_name(Requirement(text).name) for text in SERVER + TRACES + RECORDING}
     compiler = {canonicalize_name(Requirement(text).name) for text in COMPILE}
     distributions = packages_distributions()
     own = {"sixfold", *PACKAGES}

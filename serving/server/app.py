@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
@@ -25,9 +25,13 @@ from serving.server.metrics import Metrics
 from serving.server.routes import OTHER, Answer, Parse, Route, Routes
 from serving.server.settings import Settings
 
+if TYPE_CHECKING:
+    from serving.server.record import Recorder
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Reply = Callable[[int, Headers, bytes], None]
+Asked = tuple[str, dict[bytes, bytes], bytes]  # what is recorded of a request
 
 #: Bodies beyond this are read and predicted beside the event loop, which answers others meanwhile.
 _LARGE = 128 << 10
@@ -47,6 +51,8 @@ class App:
     predictor : Predictor
     settings : Settings
     metrics : Metrics
+    recorder : Recorder, optional
+        Is given what was answered.
 
     Attributes
     ----------
@@ -57,9 +63,15 @@ class App:
     """
 
     def __init__(
-        self, bundle: Bundle, predictor: Predictor, settings: Settings, metrics: Metrics
+        self,
+        bundle: Bundle,
+        predictor: Predictor,
+        settings: Settings,
+        metrics: Metrics,
+        recorder: "Recorder | None" = None,
     ) -> None:
         self.draining = False
+        self._recorder = recorder
         self._predictor = predictor
         self._settings = settings
         self._metrics = metrics
@@ -121,9 +133,10 @@ class App:
             cells, write = route.parse(body, headers)
         except Exception as error:  # noqa: BLE001  whatever it is, it has an answer
             self.flush()
-            self._reply(route, reply, error)
+            self._reply(route, reply, None, error)
         else:
-            done = partial(self._reply, route, reply)
+            asked = None if self._recorder is None else (route.name, headers, body)
+            done = partial(self._reply, route, reply, asked)
             self._joiner.ask(cells, write, perf_counter() - start, done)
         return True
 
@@ -131,11 +144,13 @@ class App:
         """Answer now whatever `ask` was given."""
         self._joiner.flush()
 
-    def _reply(self, route: Route, reply: Reply, outcome: Predicted | Exception) -> None:
+    def _reply(
+        self, route: Route, reply: Reply, asked: Asked | None, outcome: Predicted | Exception
+    ) -> None:
         if isinstance(outcome, Exception):
             answer = self._refusal(outcome)
         else:
-            answer = self._answered(*outcome)
+            answer = self._answered(asked, *outcome)
         reply(*self._finished(route, answer))
 
     def _check(self, route: Route, method: str, headers: dict[bytes, bytes]) -> None:
@@ -170,7 +185,8 @@ class App:
         cancelled = False
         try:
             body = await self._body(headers, receive)
-            return self._answered(*await self._predict(route.parse, body, headers))
+            asked = None if self._recorder is None else (route.name, headers, body)
+            return self._answered(asked, *await self._predict(route.parse, body, headers))
         except asyncio.CancelledError:
             cancelled = True
             raise
@@ -202,9 +218,14 @@ class App:
         raw, ((_, content),), (read, predicted, written) = predict(self._predictor, [asked])
         return raw, content, (parsed + read, predicted, written)
 
-    def _answered(self, raw: np.ndarray, content: bytes, times: Times) -> Answer:
-        """What was predicted, as an answer."""
-        return 200, [_JSON], content
+    def _answered(
+        self, asked: Asked | None, raw: np.ndarray, content: bytes, times: Times
+    ) -> Answer:
+        """What was predicted, as an answer; recorded, if it is said what was asked."""
+        if asked is None:
+            return 200, [_JSON], content
+        assert self._recorder is not None
+        return 200, [_JSON, self._recorder.keep(*asked, raw, content)], content
 
     def _refusal(self, error: Exception) -> Answer:
         if not isinstance(error, Refused):

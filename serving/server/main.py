@@ -33,7 +33,7 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
     settings = read_settings(environ)
     bundle = read_bundle(folder)
     listening = _bind(settings.host, settings.port)
-    _preload()
+    _preload(settings.record)
     from serving.server.metrics import Metrics
     from serving.server.routes import NAMES
     from serving.server.supervise import UNSERVABLE, Supervisor
@@ -45,7 +45,7 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
     def run(worker: int) -> int:
         metrics.take(worker)
         try:
-            work(listening, bundle, settings, metrics, traced)
+            work(worker, listening, bundle, settings, metrics, traced)
         except Unservable as error:
             print(f"cannot serve: {error}", file=sys.stderr)
             return UNSERVABLE
@@ -98,7 +98,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _preload() -> None:
+def _preload(record: str) -> None:
     """Import, once and for all workers, what they would import each."""
     import httptools  # noqa: F401
     import prometheus_client  # noqa: F401
@@ -107,3 +107,7 @@ def _preload() -> None:
     from serving.server.bundle import import_runtime
 
     import_runtime()
+    if record:
+        from serving.server.record import import_writer
+
+        import_writer()

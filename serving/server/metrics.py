@@ -28,7 +28,12 @@ BUCKETS = (
     *(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
 )
 
-_READY, _IN_FLIGHT, _ROWS, _JOINED, _FIXED = range(5)
+#: Why rows that were to be recorded are not: more than are wanted a second, more than can wait, the
+#: disk does not take them, or the process that writes is gone.
+UNRECORDED = ("rate", "queue", "disk", "process")
+
+_READY, _IN_FLIGHT, _ROWS, _JOINED, _RECORDED, _UNSENT, _UNRECORDED = range(7)
+_FIXED = _UNRECORDED + len(UNRECORDED)
 
 
 class Metrics:
@@ -98,6 +103,18 @@ class Metrics:
     def joined(self, requests: int) -> None:
         """These requests shared a model call."""
         self._row[_JOINED] += requests
+
+    def recorded(self, rows: int) -> None:
+        """These rows are in a file. This and `unrecorded("disk", …)` is the recording process's."""
+        self._row[_RECORDED] += rows
+
+    def unrecorded(self, reason: str, rows: int) -> None:
+        """These rows were to be recorded and are not, for one of the reasons in `UNRECORDED`."""
+        self._row[_UNRECORDED + UNRECORDED.index(reason)] += rows
+
+    def unsent(self, rows: int) -> None:
+        """As `unrecorded("process", …)`, for the thread that sends."""
+        self._row[_UNSENT] += rows
 
     def phases(self, times: tuple[float, ...], requests: int = 1) -> None:
         """The phases of predictions, in the order of `PHASES`, took these seconds together."""
@@ -176,6 +193,16 @@ class Metrics:
         yield CounterMetricFamily(
             "sixfold_joined_requests", "Requests that shared a model call.", value=counts[_JOINED]
         )
+        yield CounterMetricFamily(
+            "sixfold_recorded_rows", "Rows written to files.", value=counts[_RECORDED]
+        )
+        dropped = CounterMetricFamily(
+            "sixfold_unrecorded_rows", "Rows that could not be recorded.", labels=["reason"]
+        )
+        counts[_UNRECORDED + UNRECORDED.index("process")] += counts[_UNSENT]
+        for place, reason in enumerate(UNRECORDED, _UNRECORDED):
+            dropped.add_metric([reason], counts[place])
+        yield dropped
         yield GaugeMetricFamily(
             "sixfold_in_flight", "Predictions under way.", value=counts[_IN_FLIGHT]
         )

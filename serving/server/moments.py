@@ -72,6 +72,15 @@ def parse_moment(text: str, layout: str) -> int | None:
     return None if text.isdigit() else _iso(text)
 
 
+def iso_text(moment: int) -> str:
+    """A moment, in UTC, as ISO 8601 writes it: `2020-01-31T12:00:00`."""
+    year, month, day = _calendar(moment)
+    second, rest = divmod(moment % _DAY, _SECOND)
+    written = f"{year:05d}" if year < 0 else f"{year:04d}"
+    written += f"-{month:02d}-{day:02d}T{second // 3600:02d}:{second // 60 % 60:02d}"
+    return f"{written}:{second % 60:02d}" + (f".{rest:06d}" if rest else "")
+
+
 def _by_layout(text: str, layout: str) -> int | None:
     short = _LONG_FRACTION.sub(r"\1", text) if "%f" in layout else text
     try:

@@ -35,6 +35,16 @@ class Settings:
     drain_seconds
         `SIXFOLD_DRAIN_SECONDS`: after SIGTERM, how long to go on answering, not ready, before the
         port is closed: for load balancers that need time to notice.
+    record
+        `SIXFOLD_RECORD`: the folder that requests and predictions are kept in; '' keeps none.
+    record_share
+        `SIXFOLD_RECORD_SHARE`: of the requests that are kept, chosen at random.
+    record_rows
+        `SIXFOLD_RECORD_ROWS`: that are kept a second, of all workers together.
+    record_bytes
+        `SIXFOLD_RECORD_BYTES`: that the model's files may have together; the oldest go.
+    record_seconds
+        `SIXFOLD_RECORD_SECONDS`: until a row that is kept is in a file.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +56,11 @@ class Settings:
     max_seconds: float = 30.0
     max_concurrency: int = 256
     drain_seconds: float = 0.0
+    record: str = ""
+    record_share: float = 1.0
+    record_rows: int = 1_000
+    record_bytes: int = 1 << 30
+    record_seconds: float = 60.0
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -67,6 +82,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         max_seconds=_seconds(environ, "SIXFOLD_MAX_SECONDS", default.max_seconds, 0.01),
         max_concurrency=_whole(environ, "SIXFOLD_MAX_CONCURRENCY", default.max_concurrency),
         drain_seconds=_seconds(environ, "SIXFOLD_DRAIN_SECONDS", default.drain_seconds, 0.0),
+        record=environ.get("SIXFOLD_RECORD", ""),
+        record_share=_share(environ, "SIXFOLD_RECORD_SHARE", default.record_share),
+        record_rows=_whole(environ, "SIXFOLD_RECORD_ROWS", default.record_rows),
+        record_bytes=_whole(environ, "SIXFOLD_RECORD_BYTES", default.record_bytes),
+        record_seconds=_seconds(environ, "SIXFOLD_RECORD_SECONDS", default.record_seconds, 0.01),
     )
 
 
@@ -106,6 +126,16 @@ def _whole(
     if not low <= value <= high:
         bounds = f"from {low}" + (f" to {high}" if high < 1 << 62 else "")
         raise Unservable(f"expected a whole number {bounds} in {name}; correct it")
+    return value
+
+
+def _share(environ: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        value = float(environ.get(name, "").strip() or default)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value <= 1.0:
+        raise Unservable(f"expected a number above 0, up to 1, in {name}; correct it")
     return value
 
 

@@ -3,11 +3,11 @@
 import asyncio
 from contextvars import ContextVar
 from time import time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from serving.server.app import App, Receive, Reply, Send
+from serving.server.app import App, Asked, Receive, Reply, Send
 from serving.server.bundle import Bundle, Predictor
 from serving.server.errors import Headers, Refused
 from serving.server.joining import Predicted, Times
@@ -15,6 +15,9 @@ from serving.server.metrics import Metrics
 from serving.server.routes import Answer, Route
 from serving.server.settings import Settings
 from serving.server.traces import Seen, Traces
+
+if TYPE_CHECKING:
+    from serving.server.record import Recorder
 
 #: The request that this task, or this turn of the event loop, is at.
 _NOW: ContextVar[Seen] = ContextVar("seen")
@@ -25,7 +28,7 @@ class TracedApp(App):
 
     Parameters
     ----------
-    bundle, predictor, settings, metrics
+    bundle, predictor, settings, metrics, recorder
         As `App` has them.
     traces : Traces
     """
@@ -36,9 +39,10 @@ class TracedApp(App):
         predictor: Predictor,
         settings: Settings,
         metrics: Metrics,
+        recorder: "Recorder | None",
         traces: Traces,
     ) -> None:
-        super().__init__(bundle, predictor, settings, metrics)
+        super().__init__(bundle, predictor, settings, metrics, recorder)
         self._traces = traces
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -55,16 +59,20 @@ class TracedApp(App):
         """Answer a request for predictions that is whole; its spans are made after the answer."""
         return super().ask(route, headers, body, _Seeing(headers, reply))
 
-    def _reply(self, route: Route, reply: Reply, outcome: Predicted | Exception) -> None:
+    def _reply(
+        self, route: Route, reply: Reply, asked: Asked | None, outcome: Predicted | Exception
+    ) -> None:
         assert isinstance(reply, _Seeing)
         _NOW.set(reply.seen)
-        super()._reply(route, reply, outcome)
+        super()._reply(route, reply, asked, outcome)
         asyncio.get_running_loop().call_soon(self._traces.add, reply.seen)
 
-    def _answered(self, raw: np.ndarray, content: bytes, times: Times) -> Answer:
+    def _answered(
+        self, asked: Asked | None, raw: np.ndarray, content: bytes, times: Times
+    ) -> Answer:
         seen = _NOW.get()
         seen.rows, seen.times, seen.written = len(raw), times, time_ns()
-        return super()._answered(raw, content, times)
+        return super()._answered(asked, raw, content, times)
 
     def _refusal(self, error: Exception) -> Answer:
         _NOW.get().error = error.kind if isinstance(error, Refused) else "internal"

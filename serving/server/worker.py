@@ -23,7 +23,12 @@ _KEEP_ALIVE = 75
 
 
 def work(
-    listening: socket.socket, bundle: Bundle, settings: Settings, metrics: Metrics, traced: bool
+    worker: int,
+    listening: socket.socket,
+    bundle: Bundle,
+    settings: Settings,
+    metrics: Metrics,
+    traced: bool,
 ) -> None:
     """Serve until SIGTERM.
 
@@ -35,12 +40,17 @@ def work(
     Unservable
         The model cannot be loaded or is not the one that was recorded.
     """
+    recorder = None
+    if settings.record:
+        from serving.server.record import start_recording
+
+        recorder = start_recording(worker, bundle, settings, metrics, listening.close)
     predictor = load_predictor(bundle)
     traces = begin(bundle) if traced else None
     app = (
-        TracedApp(bundle, predictor, settings, metrics, traces)
+        TracedApp(bundle, predictor, settings, metrics, recorder, traces)
         if traces
-        else App(bundle, predictor, settings, metrics)
+        else App(bundle, predictor, settings, metrics, recorder)
     )
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
@@ -59,6 +69,8 @@ def work(
     _Server(config, app, settings.drain_seconds, metrics).run(sockets=[listening])
     if traces:
         traces.close()
+    if recorder is not None:
+        recorder.close()
 
 
 class _Server(uvicorn.Server):

@@ -28,9 +28,16 @@ def test_all_of_them(tmp_path: Path) -> None:
             "SIXFOLD_MAX_SECONDS": "0.5",
             "SIXFOLD_MAX_CONCURRENCY": "12",
             "SIXFOLD_DRAIN_SECONDS": "5",
+            "SIXFOLD_RECORD": "/recordings",
+            "SIXFOLD_RECORD_SHARE": "0.25",
+            "SIXFOLD_RECORD_ROWS": "13",
+            "SIXFOLD_RECORD_BYTES": "14",
+            "SIXFOLD_RECORD_SECONDS": "1.5",
         }
     )
-    assert found == Settings("::1", 0, 3, "s3cret", 10, 11, 0.5, 12, 5.0)
+    limits = (10, 11, 0.5, 12, 5.0)
+    recording = ("/recordings", 0.25, 13, 14, 1.5)
+    assert found == Settings("::1", 0, 3, "s3cret", *limits, *recording)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,12 @@ def test_all_of_them(tmp_path: Path) -> None:
         ("SIXFOLD_MAX_SECONDS", "inf"),
         ("SIXFOLD_DRAIN_SECONDS", "-1"),
         ("SIXFOLD_TOKEN_FILE", "/nowhere/token"),
+        ("SIXFOLD_RECORD_SHARE", "0"),
+        ("SIXFOLD_RECORD_SHARE", "1.1"),
+        ("SIXFOLD_RECORD_SHARE", "nan"),
+        ("SIXFOLD_RECORD_ROWS", "0"),
+        ("SIXFOLD_RECORD_BYTES", "1g"),
+        ("SIXFOLD_RECORD_SECONDS", "0"),
     ],
 )
 def test_what_is_wrong_is_named(name: str, value: str) -> None:
