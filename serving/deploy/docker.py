@@ -8,10 +8,9 @@ one is told to end: for some seconds it still answers what comes over connection
 ends them with the answer (`connection: close`), finishes what it has begun, and is removed.
 
 Guaranteed: a client that heeds `connection: close` loses no request, whether it keeps connections
-or opens one a request; a new version that does not come up, or answers wrongly, has never had a
-request, and the old one never stopped. Not guaranteed: a connection that has been idle through the
-drain is closed at its end, and a request sent in that very moment is lost, as with any server. The
-front costs some CPU a request, and is itself not replaced by a new version.
+or opens one a request, nor by a worker that dies (`exchange.py` says which requests are meant); a
+new version that does not come up, or answers wrongly, has never had a request, and the old one
+never stopped. The front costs some CPU a request, and is itself not replaced by a new version.
 """
 
 import json

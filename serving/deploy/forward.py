@@ -1,8 +1,10 @@
 """Hands connections on to the server that answers now; runs in a container that keeps the port.
 
-`serving.deploy.docker` hands this file's text to `python -c` there, so it is the standard library
-alone, and uvloop where it is. Which server answers is what the name resolves to when a connection
-begins: the engine's name server says. It reads nothing of what passes.
+`serving.deploy.front` hands this file's text to `python -c` there, after that of `exchange.py`: it
+is the standard library alone, and uvloop where it is. Which server answers is what the name
+resolves to when a connection to it begins: the engine's name server says.
+
+A request whose server is gone before its answer has begun goes to another one (`exchange.py`).
 """
 
 import asyncio
@@ -12,6 +14,8 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
+from serving.deploy.exchange import Exchange, Room
+
 #: A name's address counts for so long; who changes it waits longer before the old server ends.
 _FRESH = 0.2
 #: How long a connection waits for a server that listens: one that restarts is back by then.
@@ -20,6 +24,8 @@ _PAUSE = 0.05
 #: At the end, how long connections may go on.
 _DRAIN = 10.0
 _BACKLOG = 2048
+#: A client whose server is gone is kept for so long without a request.
+_IDLE = 60.0
 
 
 class Side(asyncio.Protocol):
@@ -32,11 +38,6 @@ class Side(asyncio.Protocol):
         """It is there."""
         self.transport = transport  # type: ignore[assignment]
 
-    def data_received(self, data: bytes) -> None:
-        """Hand on."""
-        if self.other:
-            self.other.transport.write(data)
-
     def pause_writing(self) -> None:
         """It takes bytes more slowly than the other one sends them."""
         if self.other:
@@ -47,10 +48,29 @@ class Side(asyncio.Protocol):
         if self.other and not self.other.transport.is_closing():
             self.other.transport.resume_reading()
 
+
+class Server(Side):
+    """A server, which answers a client.
+
+    Parameters
+    ----------
+    client : Client
+    """
+
+    gone = False
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self.other = client
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on."""
+        self._client.answered(data)
+
     def connection_lost(self, error: Exception | None) -> None:
-        """It is gone: so goes the other one, after what it is still to send."""
-        if self.other:
-            self.other.transport.close()
+        """It is gone."""
+        self.gone = True
+        self._client.lost(self)
 
 
 class Name:
@@ -90,38 +110,56 @@ class Name:
         self._asked = float("-inf")
 
 
+class Front:
+    """What all clients share.
+
+    Parameters
+    ----------
+    name : str
+    port : int
+        Where the server is.
+    """
+
+    def __init__(self, name: str, port: int) -> None:
+        self.name = Name(name)
+        self.port = port
+        self.room = Room()
+        self.clients: set[Client] = set()
+        self.ends = False
+
+
 class Client(Side):
     """A client, which waits until a server listens.
 
     Parameters
     ----------
-    name, port
-        Where the server is.
-    clients : set
-        All that are there, this one among them.
+    front : Front
     """
 
-    def __init__(self, name: Name, port: int, clients: "set[Client]") -> None:
-        self._name = name
-        self._port = port
-        self._clients = clients
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._exchange = Exchange(front.room)
         self._task: asyncio.Task[None] | None = None
-        self._early = b""
+        self._unsent: list[bytes] = []
         self._ended = False
+        self._ends: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Look for the server."""
         super().connection_made(transport)
-        self._clients.add(self)
-        self._task = asyncio.get_running_loop().create_task(self._connect())
+        self._front.clients.add(self)
+        self._look()
 
     def data_received(self, data: bytes) -> None:
         """Hand on, or keep until there is somebody to hand it to."""
+        self._exchange.asked(data)
         if self.other:
             self.other.transport.write(data)
-        else:
-            self._early += data
-            self.transport.pause_reading()
+            return
+        self._unsent.append(data)
+        self.transport.pause_reading()
+        if self._task is None:
+            self._look()
 
     def eof_received(self) -> bool:
         """It will send no more, and may still wait for an answer."""
@@ -131,33 +169,68 @@ class Client(Side):
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        """It is gone."""
-        super().connection_lost(error)
-        self._clients.discard(self)
+        """It is gone: so goes the server."""
+        self._exchange.pass_on()
+        self._front.clients.discard(self)
         if self._task:
             self._task.cancel()
+        if self._ends:
+            self._ends.cancel()
+        if self.other:
+            self.other.transport.close()
+
+    def answered(self, data: bytes) -> None:
+        """Hand an answer on."""
+        self._exchange.answered(data)
+        self.transport.write(data)
+
+    def lost(self, server: Server) -> None:
+        """The server is gone: so goes the client, unless another one can answer."""
+        if self.other is not server or self.transport.is_closing():
+            return
+        self.other = None
+        idle = self._exchange.idle
+        unsent = self._exchange.again()
+        if unsent is None or (idle and (self._ended or self._front.ends)):
+            self.transport.close()
+        elif idle:
+            self._ends = asyncio.get_running_loop().call_later(_IDLE, self.transport.close)
+        else:
+            self._unsent = unsent
+            self._look()
+
+    def _look(self) -> None:
+        if self._ends:
+            self._ends.cancel()
+        self._task = asyncio.get_running_loop().create_task(self._connect())
 
     async def _connect(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop, name = asyncio.get_running_loop(), self._front.name
         until = loop.time() + _PATIENCE
         while True:
             try:
-                address = await self._name.address()
-                _, side = await loop.create_connection(Side, address, self._port)
+                address = await name.address()
+                _, side = await loop.create_connection(
+                    lambda: Server(self), address, self._front.port
+                )
                 break
             except OSError:
-                self._name.forget()
+                name.forget()
             if loop.time() > until:
                 self.transport.abort()
                 return
             await asyncio.sleep(_PAUSE)
-        self.other, side.other = side, self
-        if self._early:
-            side.transport.write(self._early)
-            self._early = b""
-            self.transport.resume_reading()
+        self._task, self.other = None, side
+        for data in self._unsent:
+            side.transport.write(data)
+        self._unsent = []
+        if side.gone:
+            self.lost(side)
+            return
         if self._ended:
             side.transport.write_eof()
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
 
 async def forward(port: int, name: str, to: int) -> None:
@@ -166,17 +239,18 @@ async def forward(port: int, name: str, to: int) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    server_name, clients = Name(name), set[Client]()
+    front = Front(name, to)
     server = await loop.create_server(
-        lambda: Client(server_name, to, clients),
+        lambda: Client(front),
         "0.0.0.0",  # noqa: S104  of a container, whose port is published
         port,
         backlog=_BACKLOG,
     )
     await ended.wait()
     server.close()
+    front.ends = True
     until = loop.time() + _DRAIN
-    while clients and loop.time() < until:
+    while front.clients and loop.time() < until:
         await asyncio.sleep(_PAUSE)
 
 

@@ -1,5 +1,6 @@
 """The container that keeps the port of the host, whichever version answers behind it."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ HOST = "127.0.0.1"
 #: Of the server, and of the front in its own container.
 INSIDE = 8080
 _DEFAULT_PORT = 8080
-_FORWARD = Path(__file__).with_name("forward.py")
+_TEXTS = ("exchange.py", "forward.py")
+_OURS = re.compile(r"^from serving\..*\n", re.MULTILINE)
 _MEMORY = 128 << 20
 
 
@@ -33,7 +35,7 @@ def keep_port(engine: Any, release: Release, wanted: Wanted, made: list[Any]) ->
     have_image(engine, release.image)
     front = engine.containers.create(
         _front_image(engine, release.image),
-        entrypoint=["python", "-c", _FORWARD.read_text()],
+        entrypoint=["python", "-c", program()],
         command=[str(INSIDE), name, str(INSIDE)],
         name=f"{name}-front-next" if before else f"{name}-front",
         network=name,
@@ -45,6 +47,12 @@ def keep_port(engine: Any, release: Release, wanted: Wanted, made: list[Any]) ->
     made.append(front)
     begin(front, port)
     return front, before
+
+
+def program() -> str:
+    """What runs in it: one text, as the image that it starts from has none of these files."""
+    texts = [Path(__file__).with_name(name).read_text() for name in _TEXTS]
+    return "\n".join(_OURS.sub("", text) for text in texts)
 
 
 def begin(container: "Container", port: int) -> None:

@@ -1,10 +1,15 @@
-"""The front: bytes pass whole, in both directions, to whoever has the name now."""
+"""The front: bytes pass whole, in both directions, to whoever has the name now.
+
+A server that is gone before it has answered is not noticed by the client.
+"""
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,19 +17,23 @@ from subprocess import Popen
 
 import pytest
 
-from serving.deploy import forward
+from serving.deploy.front import program
 from tests.services.process import free_ports, listens, running
+from tests.serving.deploy.load import Load, load
+from tests.serving.server.bundles import MIXED, ROW, write_bundle
+from tests.serving.server.running import running as serving
 from tests.waiting import wait_until
 
-TEXT = Path(forward.__file__).read_text()
 MEGABYTES = bytes(range(256)) * (32 << 10)
+REQUEST = b"POST /invocations HTTP/1.1\r\ncontent-length: 3\r\n\r\n[1]"
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
 @contextmanager
 def front(folder: Path, to: int) -> Iterator[tuple[int, Popen[bytes]]]:
     """A front that hands connections to 127.0.0.1 on to a port."""
     (port,) = free_ports(1)
-    command = [sys.executable, "-c", TEXT, str(port), "localhost", str(to)]
+    command = [sys.executable, "-c", program(), str(port), "localhost", str(to)]
     with running(command, lambda: listens(port), folder / "front.log") as process:
         yield port, process
 
@@ -83,6 +92,10 @@ def end_others(server: socket.socket) -> None:
             server.accept()[0].close()
 
 
+def answered(load: Load, count: int) -> None:
+    wait_until(lambda: load.total() > count)
+
+
 def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), 30)
 
@@ -130,3 +143,45 @@ def test_it_ends_after_the_connections_that_it_has(tmp_path: Path) -> None:
                 accepted.sendall(b"an answer")
                 assert connection.recv(100) == b"an answer"
         assert process.wait(30) == 0
+
+
+def test_a_request_whose_server_is_gone_goes_to_the_next(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        front(tmp_path, server.getsockname()[1]) as (at, _),
+        connect(at) as connection,
+    ):
+        connection.sendall(REQUEST[:-1])
+        accept(server, REQUEST[:-1]).close()
+        with accept(server, REQUEST[:-1]) as accepted:
+            connection.sendall(REQUEST[-1:])
+            assert accepted.recv(100) == REQUEST[-1:]
+        with accept(server, REQUEST) as accepted:
+            accepted.sendall(ANSWER)
+            assert connection.recv(100) == ANSWER
+        # Idle, it has not noticed; half an answer, or a server that wants an end, are its end.
+        connection.sendall(REQUEST)
+        with accept(server, REQUEST) as accepted:
+            accepted.sendall(ANSWER[:-1])
+        assert connection.recv(100) == ANSWER[:-1]
+        assert connection.recv(100) == b""
+
+
+@pytest.mark.slow
+def test_no_request_is_lost_by_workers_that_are_killed(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "bundle", MIXED)
+    body = {"dataframe_records": [ROW] * 500}
+    with (
+        serving(tmp_path / "bundle", workers=2) as server,
+        front(tmp_path, server.port) as (at, _),
+        load("127.0.0.1", at, body, clients=8) as found,
+    ):
+        for _ in range(6):
+            seen = found.total()
+            wait_until(lambda: len(server.workers()) == 2)
+            answered(found, seen + 50)
+            os.kill(server.workers()[0], signal.SIGKILL)
+            time.sleep(1.1)  # one that ends at once is replaced later
+        answered(found, found.total() + 50)
+    assert found.failures == []
+    assert "ended (signal 9)" in server.log()
