@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME]... [--json] [--write] [--rounds N]`: each NAME is a module here."""
+"""Measures: `python -m benchmarks [NAME]... [--json] [--write] [--rounds N] [--minutes N]`."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import overhead, promotion, registry, scaling, serving, tracking
+from benchmarks import endurance, overhead, promotion, registry, scaling, serving, tracking
 from benchmarks.report import machine, machine_line, write
 
 _MEASUREMENTS = {
@@ -18,6 +18,7 @@ _MEASUREMENTS = {
     "registry": registry.measure,
     "serving": serving.measure,
     "scaling": scaling.measure,
+    "endurance": endurance.measure,
 }
 _QUIET = 10.0
 _README = Path(__file__).with_name("README.md")
@@ -30,6 +31,7 @@ def main() -> int:
         "names", nargs="*", metavar="NAME", help=f"one of {', '.join(_MEASUREMENTS)}; default: all"
     )
     parser.add_argument("--rounds", type=int, default=3, help="runs behind each median (default 3)")
+    parser.add_argument("--minutes", type=float, default=3, help="of endurance (default 3)")
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
     parser.add_argument("--write", action="store_true", help="write the tables into README.md")
     given = parser.parse_args()
@@ -43,7 +45,7 @@ def main() -> int:
         busy = psutil.cpu_percent(interval=2)
         if busy > _QUIET:
             _say(f"other work takes {busy:.0f} % of this machine: its figures will be too high")
-        result = _MEASUREMENTS[name](given.rounds)
+        result = _MEASUREMENTS[name](given.minutes if name == "endurance" else given.rounds)
         results.append(result)
         if not given.json:
             print(f"\n{result.name}\n\n{result.markdown()}", flush=True)
