@@ -17,7 +17,8 @@ from typing import Any
 
 from benchmarks.data import TARGET, synthetic_table, write_table
 from benchmarks.memory import held_by
-from benchmarks.mixed_load import Asks, Tally, mixed_load, request
+from benchmarks.mixed_load import Tally, mixed_load
+from benchmarks.mixed_requests import Asks, request
 from benchmarks.report import Result
 from benchmarks.trainings import command, run, train_command
 
