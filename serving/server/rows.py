@@ -5,6 +5,7 @@ the column has takes the short way, all others the way through their text.
 """
 
 import math
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -67,6 +68,7 @@ class RowReader:
         self._numeric_starts = [start for _, (reader, start) in placed if reader.numeric]
         self._other = [(at, *pair) for at, pair in placed if not pair[0].numeric]
         self._all_numeric = not self._other
+        self._pack = struct.Struct(f"{self.width}d").pack
 
     def read(self, cells: Cells) -> np.ndarray:
         """The model's input for these cells.
@@ -77,12 +79,24 @@ class RowReader:
             NaN where a value is missing, infinite, unreadable or an unknown level.
         """
         if self._all_numeric:
-            matrix = _all_plain(cells.rows())
+            rows = cells.rows()
+            matrix = self._packed(rows)
+            if matrix is None:
+                matrix = _all_plain(rows)
             if matrix is not None:
                 return _cut(matrix, self._missing)
         if cells.count <= _FEW_ROWS:
             return self._by_cell(cells.rows())
         return self._by_column(cells.columns(), cells.count)
+
+    def _packed(self, rows: Sequence[Line]) -> np.ndarray | None:
+        """Rows as numbers, None if a cell is none or missing: in half the time of NumPy's."""
+        pack = self._pack
+        try:
+            packed = bytearray().join([pack(*row) for row in rows])
+        except (struct.error, OverflowError):  # of an integer beyond the largest float
+            return None
+        return np.frombuffer(packed).reshape(len(rows), self.width)
 
     def _by_cell(self, rows: Sequence[Line]) -> np.ndarray:
         found: list[float] = []
@@ -127,12 +141,17 @@ def _all_plain(lines: Sequence[Line]) -> np.ndarray | None:
 
 def _cut(numbers: np.ndarray, missing: Missing) -> np.ndarray:
     """The numbers with NaN for what is infinite, beyond `LARGEST` or marked as missing."""
-    far = np.abs(numbers) > LARGEST
-    if far.any():
-        numbers[far] = np.nan
+    if not _squares(numbers.reshape(-1)) < LARGEST**2:  # sooner known than of each by itself
+        numbers[np.abs(numbers) > LARGEST] = np.nan
     if missing.numbers:
         numbers[np.isin(numbers, missing.numbers)] = np.nan
     return numbers
+
+
+@np.errstate(over="ignore")
+def _squares(numbers: np.ndarray) -> float:
+    """Their sum; NaN or infinite if one of them is."""
+    return float(numbers.dot(numbers))
 
 
 def _reader(column: Column, missing: Missing) -> _Reader:

@@ -1,6 +1,7 @@
 """A bundle is served if it is whole and its model is the one that was recorded."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,17 @@ def test_predicts_as_recorded(tmp_path: Path, schema: Schema) -> None:
     predictor = load_predictor(bundle)
     raw = predictor.predict(predictor.read(bundle.sample_cells()))
     np.testing.assert_allclose(raw, model.predict(sample_rows(schema)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("schema", [NUMBERS, LEVELS], ids=lambda schema: schema.task)
+def test_a_row_alone_is_predicted_as_among_others(tmp_path: Path, schema: Schema) -> None:
+    write_bundle(tmp_path, schema)
+    bundle = read_bundle(tmp_path)
+    predictor = load_predictor(bundle)
+    rows = predictor.read(bundle.sample_cells())
+    with ThreadPoolExecutor(3) as threads:  # large bodies, even of one row, have threads
+        alone = list(threads.map(predictor.predict, [rows[at : at + 1] for at in range(len(rows))]))
+    np.testing.assert_allclose(np.concatenate(alone), predictor.predict(rows), rtol=1e-12)
 
 
 def test_another_model_is_not_served(tmp_path: Path) -> None:
