@@ -25,6 +25,7 @@ COMMANDS = {
     "deploy": "serving.deploy.cli:deploy",
     "undeploy": "serving.deploy.cli:undeploy",
     "status": "serving.deploy.cli:status",
+    "drift": "serving.drift.cli:command",
 }
 
 

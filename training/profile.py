@@ -15,7 +15,7 @@ import numpy as np
 
 from training.missing import parse_missing
 from training.schema import MAX_LEVELS, Column, Schema
-from training.values import coded, moment_part, to_moments
+from training.values import coded, label, moment_part, to_moments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,20 +185,28 @@ def of_predictions(raw: np.ndarray, schema: Schema) -> dict[str, Distribution]:
         `value`; or `label`, and `probability`: of two classes the second's, else the predicted
         one's.
     """
-    classes = [str(label) for label in schema.target.classes or ()]
+    classes = [label(item) or "" for item in schema.target.classes or ()]
     if not classes:
-        return {"value": of_numbers(raw)}
+        return {"value": of_numbers(_rounded(raw))}
     counts = np.bincount(raw.argmax(axis=1), minlength=len(classes))
-    return {"label": of_levels(counts, classes), "probability": of_numbers(probability(raw))}
+    return {
+        "label": of_levels(counts, classes),
+        "probability": of_numbers(_rounded(probability(raw))),
+    }
 
 
 def probability(raw: np.ndarray) -> np.ndarray:
-    """Of probabilities (n, k) the one that is watched: the second class's, or the predicted one's.
-
-    As float64 of few digits: what is the same to a person is not to be a value of its own.
-    """
+    """Of probabilities (n, k) the one that is watched: of two the second, else the largest."""
     watched = raw[:, 1] if raw.shape[1] == 2 else raw.max(axis=1)
-    return np.round(watched.astype(np.float64), 6)
+    return np.asarray(watched, np.float64)
+
+
+def _rounded(predictions: np.ndarray) -> np.ndarray:
+    """Seven digits: a value that comes twice, but for its last bits, is one value."""
+    scale = float(np.abs(predictions).mean()) if len(predictions) else 0.0
+    if not 0 < scale < np.inf:
+        return predictions
+    return np.round(predictions, 6 - int(np.floor(np.log10(scale))))
 
 
 def of_numbers(values: np.ndarray) -> Numbers:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,6 +28,38 @@ def fetch(source: str, folder: Path) -> Path:
     with _told(f"s3://{bucket}/{key}", bucket):
         _client().download_file(bucket, key, str(path))
     return path
+
+
+def fetch_each(address: str, folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """Download the objects under an address one after the other; each is deleted when it was used.
+
+    Parameters
+    ----------
+    address : str
+        `s3://BUCKET/PREFIX`.
+    folder : Path
+        Where each is, for as long as it is used.
+    wanted : callable
+        Told a key; whether to download it.
+
+    Raises
+    ------
+    UserError
+        As for `fetch`, except that there may be none.
+    """
+    bucket, prefix = _address(address)
+    client = _client()
+    with _told(address, bucket):
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+    for number, key in enumerate(sorted(filter(wanted, keys))):
+        path = folder / f"{number}{PurePosixPath(key).suffix}"
+        with _told(f"s3://{bucket}/{key}", bucket):
+            client.download_file(bucket, key, str(path))
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def send(path: Path, address: str) -> None:

@@ -1,0 +1,129 @@
+"""The page of a comparison: whole, closed to the network, and safe whatever the names are."""
+
+import re
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from mlflow.utils.validation import _validate_metric_name
+from rich.console import Console
+
+from registry.version import Version
+from serving.drift.compare import DRIFTED, findings, worst
+from serving.drift.counts import LevelCounts, NumberCounts, Watched
+from serving.drift.figures import bars_of
+from serving.drift.logged import figures
+from serving.drift.page import page
+from serving.drift.recordings import Found, Window
+from serving.drift.run import Drift
+from serving.drift.truth import Performance
+from serving.drift.wording import plain, sentence, table
+from tests.registry.recorded_of import schema_of
+from tests.registry.test_report import NASTY
+from training.profile import Profile, of_levels, of_numbers
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+def made(name: str) -> Drift:
+    """A comparison with `name` wherever a user's text may stand."""
+    rng = np.random.default_rng(0)
+    numbers = of_numbers(rng.normal(size=1_000))
+    levels = of_levels(np.array([500, 300, 200]), (name, "other", f"{name}2"))
+    moved = NumberCounts(numbers)
+    moved.add(rng.normal(2, 1, 600))
+    dates = NumberCounts(numbers)
+    dates.add(rng.normal(2, 1, 600))
+    named = LevelCounts(levels, {name: 0, "other": 1, f"{name}2": 2})
+    named.add(pa.array([name] * 100 + ["other"] * 400 + ["never"] * 100))
+    items = [
+        Watched(name, "numeric", numbers, moved, name, lambda _: None),
+        Watched(f"{name} as a category", "categorical", levels, named, name, lambda _: None),
+        Watched("day", "datetime", numbers, dates, "day", lambda _: None),
+        Watched(f"probability of {name}", "value", numbers, moved, "__prediction", lambda _: None),
+    ]
+    profile = Profile(1_000, {}, {}, 200, "rmse", {"rmse": 1.0}, 0.9, 1.1)
+    found = findings(items)
+    performance = Performance(
+        150, 160, "rmse", False, 1.4, 1.6, {"rmse": 1.5}, {"rmse": 1.0}, 0.9, 1.1, 0.01, "worse"
+    )
+    return Drift(
+        version=Version(name, "3", "", "Production", (), {}, "models:/m-0", created=0.0),
+        schema=schema_of("regression"),
+        profile=profile,
+        place=name,
+        window=Window(),
+        found=Found(2, 600, first=NOW, last=NOW, days={NOW.date(): 600}, shares={1.0}),
+        findings=found,
+        performance=performance,
+        verdict=worst(found),
+    )
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_users_text_is_text(name: str) -> None:
+    text = page(made(name))
+    root = ElementTree.fromstring(text.replace("<!DOCTYPE html>", "", 1))
+    shown = re.sub("[\x00-\x08\x0b-\x1f]", "\ufffd", " ".join(name.split()))
+    assert " ".join(shown.split()) in " ".join("".join(root.itertext()).split())
+    tags = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert not tags & {"script", "img", "b", "link", "iframe", "object"}
+    for element in root.iter():
+        assert not [key for key in element.attrib if key.startswith("on") or key in ("src", "href")]
+    assert "default-src &#x27;none&#x27;" in text
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_the_terminal_and_mlflow_take_any_name(name: str) -> None:
+    drift = made(name)
+    console = Console(width=140, record=True)
+    with console.capture() as captured:
+        console.print(table(drift))
+    assert "\x1b[31m" not in captured.get()
+    names = [found for found, _ in figures(drift)]
+    assert len(set(names)) == len(names)
+    for found in names:
+        _validate_metric_name(found)
+        assert len(found) <= 250
+
+
+def test_columns_of_the_same_bare_name_keep_their_own_figures() -> None:
+    drift = made("a/ü")
+    names = {name: value for name, value in figures(drift) if name.startswith("psi/")}
+    assert set(names) == {"psi/a__", "psi/a__ as a category", "psi/day"}
+
+
+def test_the_verdict_is_said_with_what_it_is_of() -> None:
+    drift = made("age")
+    assert drift.verdict == DRIFTED
+    said = sentence(drift)
+    assert "the predictions (probability of age) drifted" in said
+    assert "2 of 3 columns drifted (age, age as a category)" in said
+    assert "rmse worse: 1.500 (1.400 to 1.600) on 150 rows, 1.000 (0.9000 to 1.100)" in said
+    day = next(item for item in plain(drift)["columns"] if item["name"] == "day")
+    assert (day["verdict"], day["why"]) == ("not judged", "time goes on")
+
+
+def test_bars_are_shares_of_all_rows() -> None:
+    for item in made("x").findings:
+        bars = bars_of(item)
+        assert bars.then.sum() == pytest.approx(1)
+        assert bars.now.sum() == pytest.approx(1)
+        assert len(bars.labels) == len(bars.then) == len(bars.now)
+
+
+def test_bars_of_nothing_are_empty() -> None:
+    numbers = of_numbers(np.full(200, np.nan))
+    counts = NumberCounts(numbers)
+    counts.add(np.full(200, np.nan))
+    (found,) = findings([Watched("x", "numeric", numbers, counts, "x", lambda _: None)])
+    assert bars_of(found).labels == []
+    assert found.verdict == "too few rows"
+    constant = of_numbers(np.full(200, 3.0))
+    counts = NumberCounts(constant)
+    counts.add(np.full(200, 3.0))
+    (found,) = findings([Watched("x", "numeric", constant, counts, "x", lambda _: None)])
+    assert found.verdict == "stable"
+    assert bars_of(found).then.sum() == pytest.approx(1)
