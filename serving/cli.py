@@ -2,10 +2,12 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
+from serving.deploy.recording import record_options, recording
 from training.console import one_line, quieten
 from training.errors import SixfoldError, UserError
 
@@ -65,8 +67,11 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
 @click.option("--workers", default=0, type=click.IntRange(0, 64), help="Default: one a CPU.")
 @click.option("--memory", default="1g", show_default=True, help="The most that it may use.")
 @click.option("--detach", is_flag=True, help="Leave it running.")
+@record_options
 @one_line
-def serve(model: str, version: str, port: int, workers: int, memory: str, detach: bool) -> None:
+def serve(
+    model: str, version: str, port: int, workers: int, memory: str, detach: bool, **asked: Any
+) -> None:
     """Answer for MODEL on this machine, from a container.
 
     The image is built if there is none. The container can be reached from this machine only;
@@ -74,6 +79,7 @@ def serve(model: str, version: str, port: int, workers: int, memory: str, detach
 
     \b
     sixfold serve churn --port 8080
+    sixfold serve churn --record recordings
     """
     quieten()
     from registry.store import connect
@@ -81,9 +87,10 @@ def serve(model: str, version: str, port: int, workers: int, memory: str, detach
     from serving.serve import start, stop
 
     most = _memory(memory)
+    record = recording(asked, default=Path("recordings").absolute())
     client = connect()
     with reported("serving"):
-        served = start(client, model, version, port, workers, most, _say)
+        served = start(client, model, version, port, workers, most, _say, record)
     if detach:
         _show(served)
         _say(f"stop it: docker rm -f {served.container.name}")

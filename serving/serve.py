@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from serving.base import base_image, read_file
 from serving.build import PLATFORM, Wanted, build, find
 from serving.check import SEALED
+from serving.deploy.recording import Recording, mounted
 from serving.image import BUNDLE
 from serving.labels import BASE, identity
 from training.errors import SixfoldError, UserError
@@ -57,6 +58,7 @@ def start(
     workers: int,
     memory: int | str,
     say: Callable[[str], None],
+    record: Recording | None = None,
 ) -> Served:
     """Run a version's image, built if there is none, and wait until it is ready.
 
@@ -73,6 +75,8 @@ def start(
     memory : int or str
         The most that the container may use, in bytes or as `1g`.
     say : callable
+    record : Recording, optional
+        Keep requests and predictions.
 
     Raises
     ------
@@ -94,7 +98,7 @@ def start(
         say(f"{version.name}: re-using the image {tag}")
     else:
         tag = build(client, Wanted(model, version.version), say).tag
-    container = _run(engine, tag, port, workers, memory)
+    container = _run(engine, tag, port, workers, memory, mounted(engine, model, record))
     try:
         url = f"http://{_HOST}:{port}"
         _wait(container, url)
@@ -148,17 +152,21 @@ def _free(port: int) -> int:
         return int(tried.getsockname()[1])
 
 
-def _run(engine: Any, tag: str, port: int, workers: int, memory: int | str) -> Any:
+def _run(
+    engine: Any, tag: str, port: int, workers: int, memory: int | str, options: dict[str, Any]
+) -> Any:
     from docker.errors import APIError
 
+    if workers:
+        options["environment"]["SIXFOLD_WORKERS"] = str(workers)
     try:
         return engine.containers.run(
             tag,
             detach=True,
             ports={_INSIDE: (_HOST, port)},
-            environment={"SIXFOLD_WORKERS": str(workers)} if workers else {},
             mem_limit=memory,
             labels={"sixfold.serve": tag},
+            **options,
             **SEALED,
         )
     except APIError as error:

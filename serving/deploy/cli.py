@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from serving.deploy.recording import ACCESS, record_options, recording
 from training.console import one_line, quieten
 from training.errors import UserError
 
@@ -28,6 +29,8 @@ _ONLY = {
     "monitor": ("kubernetes",),
     "namespace": ("kubernetes",),
     "write": ("compose", "kubernetes"),
+    "record-class": ("kubernetes",),
+    "record-access": ("kubernetes",),
 }
 _to = click.option("--to", type=click.Choice(TARGETS), required=True)
 _namespace = click.option("--namespace", default=None, help="Default: that of kubectl's context.")
@@ -58,6 +61,15 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     type=click.Path(path_type=Path),
     help="With the token that requests must bring; one that is there stays.",
 )
+@record_options
+@click.option("--record-class", "--record_class", default=None, help="Storage class of the claim.")
+@click.option(
+    "--record-access",
+    "--record_access",
+    type=click.Choice(ACCESS),
+    default=None,
+    help="Of the claim. Default: ReadWriteMany; ReadWriteOnce for a cluster of one node.",
+)
 @click.option(
     "--write",
     type=click.Path(path_type=Path, file_okay=False),
@@ -79,6 +91,7 @@ def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
     sixfold deploy churn --to compose --write deploy-churn
     sixfold deploy churn --to kubernetes --replicas 3 --cpu 2 --memory 1g
     sixfold deploy churn --to kubernetes --version 8 --canary 10
+    sixfold deploy churn --to kubernetes --record --record-size 10g
     """
     quieten()
     began = time.monotonic()
@@ -100,11 +113,12 @@ def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
 @click.argument("model")
 @_to
 @_namespace
+@click.option("--recordings", is_flag=True, help="Also delete what it has recorded in a volume.")
 @one_line
-def undeploy(model: str, to: str, namespace: str | None) -> None:
+def undeploy(model: str, to: str, namespace: str | None, recordings: bool) -> None:
     """Take MODEL away from where it answers.
 
-    The requests that it has are finished.
+    The requests that it has are finished. What it has recorded stays.
 
     \b
     sixfold undeploy churn --to docker
@@ -116,19 +130,29 @@ def undeploy(model: str, to: str, namespace: str | None) -> None:
         from serving.deploy import kubernetes
         from serving.deploy.kubectl import Kubectl
 
-        gone = kubernetes.remove(Kubectl(namespace or ""), model)
+        kubectl = Kubectl(namespace or "")
+        gone = kubernetes.remove(kubectl, model, recordings)
+        kept = kubernetes.kept(kubectl, model)
     else:
-        from serving.deploy import compose, docker
+        from serving.deploy import compose, docker, recording
         from serving.engine import connect, reported
 
         with reported("undeploying"):
-            gone = (docker if to == "docker" else compose).remove(connect(), model)
+            engine = connect()
+            gone = (docker if to == "docker" else compose).remove(engine, model)
+            gone += recording.forget(engine, model) if recordings else []
+            kept = recording.kept(engine, model)
     if not gone:
         raise UserError(
             f"expected {model} on {to}, got nothing of it there; `sixfold status {model}` says "
             "where it is"
         )
     click.echo(f"{model} is gone from {to}: {', '.join(gone)}")
+    if kept:
+        click.echo(
+            f"its recordings are kept: {', '.join(kept)}; `sixfold undeploy {model} --to {to} "
+            "--recordings` deletes them"
+        )
 
 
 @click.command()
@@ -168,6 +192,11 @@ def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
     from serving.deploy.wanted import Wanted, parse_cpu, parse_memory
 
     _check_options(to, asked)
+    if asked["record"] and to == "kubernetes":
+        raise UserError(
+            f"expected --record without a folder with --to kubernetes, got {asked['record']!r}; "
+            "leave the folder out: it goes to a PersistentVolumeClaim"
+        )
     return Wanted(
         model=model,
         version=asked["version"],
@@ -182,12 +211,13 @@ def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
         token_file=asked["token_file"],
         gateway=asked["gateway"] or "gateway",
         monitor=bool(asked["monitor"]),
+        record=recording(asked),
     )
 
 
 def _check_options(to: str, asked: Mapping[str, Any]) -> None:
     for name, targets in _ONLY.items():
-        if asked.get(name) is not None and to not in targets:
+        if asked.get(name.replace("-", "_")) is not None and to not in targets:
             raise UserError(
                 f"expected no --{name} with --to {to}, which has nothing of the kind; leave it "
                 f"out, or deploy --to {' or '.join(targets)}"

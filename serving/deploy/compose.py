@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.deploy.names import MODEL, deployment
+from serving.deploy.recording import INSIDE, Recording, folder_owner
 from serving.deploy.wanted import Release, Wanted, read_token, settings
 from serving.labels import VERSION
 from training.errors import UserError
@@ -66,13 +67,25 @@ def render(release: Release, wanted: Wanted) -> str:
     if environment:
         lines = [f"      {name}: {json.dumps(value)}\n" for name, value in environment.items()]
         text += "    environment:\n" + "".join(lines)
+    if wanted.record:
+        text += _volume(wanted.record)
     if wanted.token_file:
         text += "    # The file is mounted as it is: user 10001 must be able to read it.\n"
         text += "    secrets: [token]\n\nsecrets:\n  token:\n"
         text += (
             f"    file: {json.dumps(str(wanted.token_file.absolute()))}  # readable by user 10001\n"
         )
+    if wanted.record and not wanted.record.folder:
+        text += "\nvolumes:\n  recordings:\n"
     return text
+
+
+def _volume(asked: Recording) -> str:
+    """Where requests are recorded, in the service."""
+    if not asked.folder:
+        return f'    volumes: ["recordings:{INSIDE}"]\n'
+    user, volume = json.dumps(folder_owner(asked.folder)), json.dumps(f"{asked.folder}:{INSIDE}")
+    return f"    user: {user}  # who owns the folder\n    volumes: [{volume}]\n"
 
 
 def write(release: Release, wanted: Wanted, folder: Path) -> Path:

@@ -32,6 +32,7 @@ from serving.deploy.front import (
     published_port,
 )
 from serving.deploy.names import MODEL, deployment
+from serving.deploy.recording import mounted
 from serving.deploy.state import State
 from serving.deploy.wanted import Release, Wanted, read_token, settings
 from serving.image import BUNDLE
@@ -184,10 +185,11 @@ def _start(engine: Any, release: Release, wanted: Wanted, token: Path | None) ->
     name = deployment(release.model)
     have_image(engine, release.image)
     environment = {**settings(wanted), "SIXFOLD_DRAIN_SECONDS": str(_DRAIN_SECONDS)}
-    volumes = {}
+    options = mounted(engine, release.model, wanted.record)
+    options["environment"].update(environment)
     if token:
-        environment["SIXFOLD_TOKEN_FILE"] = _TOKEN
-        volumes[str(token)] = {"bind": _TOKEN, "mode": "ro"}
+        options["environment"]["SIXFOLD_TOKEN_FILE"] = _TOKEN
+        options["volumes"][str(token)] = {"bind": _TOKEN, "mode": "ro"}
     labels = {MODEL: release.model, ROLE: "server"}
     container = engine.containers.create(
         release.image,
@@ -196,9 +198,8 @@ def _start(engine: Any, release: Release, wanted: Wanted, token: Path | None) ->
         nano_cpus=round(wanted.cpu * 1e9),
         mem_limit=wanted.memory,
         memswap_limit=wanted.memory,
-        environment=environment,
-        volumes=volumes,
         labels={**labels, VERSION: release.version, RUN: release.run_id},
+        **options,
         **SEALED,
     )
     try:

@@ -18,6 +18,7 @@ from serving.deploy import manifests
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
 from serving.deploy.manifests import PORT
 from serving.deploy.names import deployment, slug
+from serving.deploy.recording import volume_name
 from serving.deploy.rollout import Failed, NoImage, wait
 from serving.deploy.rollout import revision as revision_of
 from serving.deploy.wanted import Release, Wanted, read_token
@@ -80,6 +81,9 @@ def roll_out(
         objects = manifests.stable(release, wanted, apis, replicas, token)
         routes = []
         service = name
+    is_new = bool(wanted.record) and not kept(kubectl, release.model)
+    if wanted.record and is_new:  # one that is there stays as it is
+        objects.append(manifests.claim(release.model, wanted.record))
     kubectl.check(manifests.as_yaml([*objects, *routes]))
     went = f"version {release.version} of {release.model}"
     say(f"{went}: applying {len(objects)} objects to namespace {kubectl.namespace()}")
@@ -94,6 +98,8 @@ def roll_out(
     except BaseException as error:
         try:
             left = _take_back(kubectl, release.model, service, revision, apis, wanted, say)
+            if is_new and not before:  # nobody has asked for anything
+                kubectl.delete(f"persistentvolumeclaim/{volume_name(release.model)}")
         except SixfoldError as other:
             left = f"that failed too: {other}"
         if not isinstance(error, (Failed, KubectlError)):
@@ -135,6 +141,8 @@ def write(release: Release, wanted: Wanted, folder: Path) -> list[Path]:
         objects.append(manifests.route(release.model, wanted.canary, apis, wanted.gateway))
     else:
         objects = manifests.stable(release, wanted, apis, token=token)
+    if wanted.record:
+        objects.append(manifests.claim(release.model, wanted.record))
     try:
         return manifests.write(folder, objects)
     except OSError as error:
@@ -144,8 +152,17 @@ def write(release: Release, wanted: Wanted, folder: Path) -> list[Path]:
         ) from None
 
 
-def remove(kubectl: Kubectl, model: str) -> list[str]:
-    """Remove all of a model's objects, its pods after they have drained; what was there."""
+def kept(kubectl: Kubectl, model: str) -> list[str]:
+    """The claim that a model's recordings are in, if it is there."""
+    name = volume_name(model)
+    return [name] if kubectl.get("persistentvolumeclaim", name) else []
+
+
+def remove(kubectl: Kubectl, model: str, recordings: bool = False) -> list[str]:
+    """Remove all of a model's objects, its pods after they have drained; what was there.
+
+    With `recordings`, also what its requests are recorded in.
+    """
     apis = kubectl.apis()
     kinds = ["deployment", "service", "networkpolicy", "horizontalpodautoscaler"]
     kinds += ["poddisruptionbudget", "secret", "pod"]
@@ -156,7 +173,9 @@ def remove(kubectl: Kubectl, model: str) -> list[str]:
     # What only follows from others goes with them, and is not waited for one by one.
     owned = [name for name in found if not name.startswith("pod/")]
     owned += [name for name in found if name.startswith("pod/") and name.endswith("-smoke")]
-    return kubectl.delete(*owned) if owned else []
+    gone = kubectl.delete(*owned) if owned else []
+    claims = [f"persistentvolumeclaim/{name}" for name in kept(kubectl, model)]
+    return gone + (kubectl.delete(*claims) if claims and recordings else [])
 
 
 def _check(apis: list[str], wanted: Wanted, is_there: bool) -> None:

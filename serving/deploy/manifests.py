@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from serving.deploy.names import deployment, slug
+from serving.deploy.recording import INSIDE, Recording, volume_name
 from serving.deploy.wanted import Release, Wanted, settings
 from serving.image import BUNDLE
 
@@ -97,6 +98,18 @@ def route(model: str, share: int, apis: Iterable[str], gateway: str) -> Object:
     rule["backendRefs"][1]["weight"] = share
     if not share:
         del rule["backendRefs"][1]
+    return found
+
+
+def claim(model: str, asked: Recording) -> Object:
+    """What requests are recorded in, by all replicas and versions of a model."""
+    (item,) = read("overlays/record")
+    names = {_PLACEHOLDER: deployment(model), f"{_PLACEHOLDER}-recordings": volume_name(model)}
+    found = _named(item, model, names)
+    found["spec"]["accessModes"] = [asked.access]
+    found["spec"]["resources"]["requests"]["storage"] = f"{asked.size >> 20}Mi"
+    if asked.storage_class:
+        found["spec"]["storageClassName"] = asked.storage_class
     return found
 
 
@@ -235,6 +248,10 @@ def _fill(item: Object, release: Release, wanted: Wanted, token: str) -> None:
     if token:
         template["metadata"]["annotations"][TOKEN] = token
         _mount_token(container, pod, release.model)
+    if wanted.record:
+        container["volumeMounts"].append({"name": "recordings", "mountPath": INSIDE})
+        source = {"persistentVolumeClaim": {"claimName": volume_name(release.model)}}
+        pod["volumes"].append({"name": "recordings", **source})
 
 
 def _mount_token(container: Object, pod: Object, model: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from serving.build import Wanted as WantedImage
 from serving.build import build, find
+from serving.deploy.recording import Recording
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Wanted:
         That the canary's route belongs to.
     monitor : bool
         With a ServiceMonitor.
+    record : Recording, optional
+        Keep requests and predictions.
     """
 
     model: str
@@ -64,6 +67,7 @@ class Wanted:
     token_file: Path | None = None
     gateway: str = "gateway"
     monitor: bool = False
+    record: Recording | None = None
 
 
 @dataclass(frozen=True)
@@ -163,4 +167,6 @@ def settings(wanted: Wanted) -> dict[str, str]:
     found: dict[str, Any] = {}
     if wanted.workers:
         found["SIXFOLD_WORKERS"] = str(wanted.workers)
+    if wanted.record:
+        found |= wanted.record.settings()
     return found

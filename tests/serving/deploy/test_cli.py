@@ -17,6 +17,11 @@ from sixfold import main
         (["--to", "kubernetes", "--port", "80"], "expected no --port with --to kubernetes"),
         (["--to", "docker", "--memory", "lots"], "expected --memory such as 512m"),
         (["--to", "docker", "--cpu", "many"], "expected --cpu such as 1"),
+        (["--to", "docker", "--record-class", "a"], "expected no --record-class with --to docker"),
+        (["--to", "docker", "--record-size", "1g"], "expected --record with --record-size"),
+        (["--to", "kubernetes", "--record-access", "ReadWriteOnce"], "expected --record with"),
+        (["--to", "kubernetes", "--record", "here"], "goes to a PersistentVolumeClaim"),
+        (["--to", "docker", "--record", "--record-size", "many"], "expected --record-size such as"),
     ],
 )
 def test_options_that_do_not_fit(words: list[str], said: str) -> None:

@@ -1,11 +1,13 @@
 """The Compose file: what it grants, and that a person's own file stays."""
 
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 
 from serving.deploy import compose
+from serving.deploy.recording import Recording
 from serving.deploy.wanted import Release, Wanted
 from tests.serving.deploy.releases import CHURN
 from training.errors import UserError
@@ -39,6 +41,27 @@ def test_a_token_is_a_file_and_not_in_the_text(tmp_path: Path) -> None:
     (server,) = whole["services"].values()
     assert server["secrets"] == ["token"]
     assert server["environment"] == {"SIXFOLD_TOKEN_FILE": "/run/secrets/token"}
+
+
+def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
+    whole = yaml.safe_load(compose.render(CHURN, Wanted("churn", record=Recording())))
+    (server,) = whole["services"].values()
+    assert server["volumes"] == ["recordings:/recordings"]
+    assert "recordings" in whole["volumes"]
+    assert server["environment"]["SIXFOLD_RECORD"] == "/recordings"
+    assert server["read_only"] is True
+    assert "user" not in server, "the image's own, who owns the volume"
+
+    folder = tmp_path / "a: folder"
+    folder.mkdir()
+    os.chown(folder, 12345, -1) if os.geteuid() == 0 else None
+    owner = folder.stat()
+    wanted = Wanted("churn", record=Recording(folder=folder))
+    whole = yaml.safe_load(compose.render(CHURN, wanted))
+    (server,) = whole["services"].values()
+    assert server["volumes"] == [f"{folder}:/recordings"]
+    assert server["user"] == f"{owner.st_uid}:{owner.st_gid}"
+    assert "volumes" not in whole
 
 
 @pytest.mark.parametrize("model", ["churn", 'a "quoted": name', "#1", "naïve {x}", "yes"])

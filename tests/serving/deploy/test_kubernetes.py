@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from serving.deploy.kubectl import Kubectl, KubectlError
-from serving.deploy.kubernetes import remove, roll_out
+from serving.deploy.kubernetes import kept, remove, roll_out
+from serving.deploy.recording import Recording
 from serving.deploy.wanted import Wanted
 from tests.serving.deploy.releases import CHURN
 from training.errors import SixfoldError, UserError
@@ -100,6 +101,28 @@ def test_removing_takes_all_of_it(objects: Callable[[], dict[str, Any]]) -> None
     assert "deployment/sixfold-churn-canary" in remove(Kubectl(), "churn")
     assert objects() == {}
     assert remove(Kubectl(), "churn") == []
+
+
+def test_recordings_outlive_what_has_made_them(objects: Callable[[], dict[str, Any]]) -> None:
+    claim = "persistentvolumeclaim/sixfold-churn-recordings"
+    records = replace(WANTED, record=Recording(size=2 << 30))
+    with pytest.raises(SixfoldError, match="nothing of it is left"):
+        roll_out(Kubectl(), WRONG, records, quiet)
+    assert objects() == {}
+    roll_out(Kubectl(), CHURN, records, quiet)
+    asked = objects()[claim]["spec"]["resources"]["requests"]["storage"]
+    assert asked == "2048Mi"
+    # A claim cannot be changed: it stays as it is.
+    roll_out(Kubectl(), NEXT, replace(WANTED, record=Recording(access="ReadWriteOnce")), quiet)
+    roll_out(Kubectl(), NEXT, WANTED, quiet)
+    with pytest.raises(SixfoldError, match="was taken back"):
+        roll_out(Kubectl(), WRONG, records, quiet)
+    assert objects()[claim]["spec"]["resources"]["requests"]["storage"] == asked
+    assert claim not in remove(Kubectl(), "churn")
+    assert list(objects()) == [claim]
+    assert kept(Kubectl(), "churn") == ["sixfold-churn-recordings"]
+    assert remove(Kubectl(), "churn", recordings=True) == [claim]
+    assert objects() == {}
 
 
 def test_what_is_there_keeps_the_autoscalers_number(objects: Callable[[], dict[str, Any]]) -> None:

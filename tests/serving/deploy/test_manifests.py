@@ -10,6 +10,7 @@ import yaml
 
 from serving.deploy import manifests
 from serving.deploy.manifests import FOLDER, Object
+from serving.deploy.recording import Recording
 from serving.deploy.wanted import Release, Wanted
 from tests.serving.deploy.releases import CHURN
 
@@ -44,11 +45,13 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def everything() -> list[Object]:
-    wanted = Wanted("churn", canary=10, monitor=True)
+    record = Recording(storage_class="nfs", share=0.1)
+    wanted = Wanted("churn", canary=10, monitor=True, record=record)
     return [
         *manifests.stable(CHURN, wanted, NEW, token="7"),
         *manifests.canary(CHURN, wanted, token="7"),
         manifests.route("churn", 10, [], "edge"),
+        manifests.claim("churn", record),
         manifests.smoke_pod(CHURN, "sixfold-churn", "pass", 9, token=True),
         manifests.secret("churn", "s3cret"),
     ]
@@ -94,7 +97,8 @@ def test_pods_can_do_little(item: Object) -> None:
     assert set(container["resources"]["limits"]) == {"cpu", "memory"}
     assert container["imagePullPolicy"] == "IfNotPresent"
     mounted = {mount["name"] for mount in container["volumeMounts"]}
-    assert mounted == {volume["name"] for volume in spec["volumes"]} == {"tmp", "token"}
+    expected = {"tmp", "token"} | ({"recordings"} if item["kind"] == "Deployment" else set())
+    assert mounted == {volume["name"] for volume in spec["volumes"]} == expected
     assert not any("hostPath" in volume for volume in spec["volumes"])
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
 
@@ -198,6 +202,38 @@ def test_the_token_is_in_its_secret_only() -> None:
         "name": "sixfold-churn-token",
         "key": "token",
     }
+
+
+@pytest.mark.parametrize("share", [1.0, 0.1])
+def test_what_is_recorded_goes_to_the_claim(share: float) -> None:
+    record = Recording(size=10 << 30, share=share, storage_class="nfs", access="ReadWriteOnce")
+    wanted = Wanted("churn", canary=10, record=record)
+    claim = manifests.claim("churn", record)
+    assert claim["metadata"]["name"] == "sixfold-churn-recordings"
+    assert claim["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "10240Mi"}},
+        "storageClassName": "nfs",
+    }
+    for item in (manifests.stable(CHURN, wanted, NEW)[0], manifests.canary(CHURN, wanted)[0]):
+        (container,) = pods(item)["containers"]
+        (mount,) = [m for m in container["volumeMounts"] if m["name"] == "recordings"]
+        (volume,) = [v for v in pods(item)["volumes"] if v["name"] == "recordings"]
+        claimed = volume["persistentVolumeClaim"]["claimName"]
+        assert claimed == claim["metadata"]["name"]
+        environment = {e["name"]: e["value"] for e in container["env"]}
+        assert environment["SIXFOLD_RECORD"] == mount["mountPath"]
+        assert 0 < int(environment["SIXFOLD_RECORD_BYTES"]) < 10 << 30
+        assert environment.get("SIXFOLD_RECORD_SHARE") == (None if share == 1.0 else "0.1")
+        assert pods(item)["securityContext"]["fsGroup"] == 10001, "who may write to the volume"
+
+
+def test_without_recording_nothing_is_claimed() -> None:
+    objects = manifests.stable(CHURN, WANTED, NEW)
+    assert not any("ecord" in text for item in objects for text in strings(item))
+    plain = manifests.claim("churn", Recording())
+    assert "storageClassName" not in plain["spec"], "the cluster's default"
+    assert plain["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 def test_any_model_name_makes_valid_names_and_labels() -> None:

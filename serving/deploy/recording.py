@@ -1,0 +1,205 @@
+"""Where a deployed version keeps the requests that it records, and how much of them."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from serving.deploy.names import MODEL, deployment
+from training.errors import UserError
+
+#: In the container.
+INSIDE = "/recordings"
+#: The image's user and group, who own that folder there.
+_USER = 10001
+ACCESS = ("ReadWriteMany", "ReadWriteOnce")
+_UNITS = {"m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_LEAST = 16 << 20
+#: Of a claim: a file system keeps some for itself.
+_USABLE = 0.9
+
+_OPTIONS = (
+    click.option(
+        "--record",
+        is_flag=False,
+        flag_value="",
+        default=None,
+        metavar="[DIR]",
+        help="Keep requests and predictions, in a folder or in a volume.",
+    ),
+    click.option(
+        "--record-size",
+        "--record_size",
+        default=None,
+        help="The most that they take; the oldest go. Default: 1g.",
+    ),
+    click.option(
+        "--record-share",
+        "--record_share",
+        type=click.FloatRange(0, 1, min_open=True),
+        default=None,
+        help="Of the requests that are kept. Default: all.",
+    ),
+)
+
+
+def record_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--record` and what goes with it."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is kept of requests.
+
+    Attributes
+    ----------
+    folder : Path, optional
+        Of this machine; None for a volume.
+    size : int
+        Bytes that it may have.
+    share : float
+        Of the requests.
+    storage_class : str
+        Of the claim on Kubernetes; '' for the cluster's default.
+    access : str
+        One of `ACCESS`.
+    """
+
+    folder: Path | None = None
+    size: int = 1 << 30
+    share: float = 1.0
+    storage_class: str = ""
+    access: str = ACCESS[0]
+
+    def settings(self) -> dict[str, str]:
+        """The server's environment."""
+        found = {"SIXFOLD_RECORD": INSIDE, "SIXFOLD_RECORD_BYTES": str(int(self.size * _USABLE))}
+        if self.share < 1:
+            found["SIXFOLD_RECORD_SHARE"] = f"{self.share:g}"
+        return found
+
+
+def recording(asked: Mapping[str, Any], default: Path | None = None) -> Recording | None:
+    """What was asked for by `record_options`, checked; None without `--record`.
+
+    Parameters
+    ----------
+    asked : mapping
+        The options by name.
+    default : Path, optional
+        The folder where none is named; None for a volume.
+
+    Raises
+    ------
+    UserError
+    """
+    named = asked["record"]
+    if named is None:
+        for name in ("record_size", "record_share", "record_class", "record_access"):
+            if asked.get(name) is not None:
+                option = name.replace("_", "-")
+                raise UserError(f"expected --record with --{option}, got none; add it")
+        return None
+    found = Recording()
+    return Recording(
+        folder=Path(named).absolute() if named else default,
+        size=parse_size(asked["record_size"] or "1g"),
+        share=asked["record_share"] or found.share,
+        storage_class=asked.get("record_class") or found.storage_class,
+        access=asked.get("record_access") or found.access,
+    )
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `512m`, `10g` or `10Gi`.
+
+    Raises
+    ------
+    UserError
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([mgt])(?:i?b?)\s*", text.lower())
+    size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
+    if size < _LEAST:
+        raise UserError(
+            f"expected --record-size such as 512m or 10g, of at least 16m, got {text!r}"
+        )
+    return size
+
+
+def volume_name(model: str) -> str:
+    """What the volume, or the claim, of a deployed model is called."""
+    return f"{deployment(model)}-recordings"
+
+
+def mounted(engine: Any, model: str, asked: Recording | None) -> dict[str, Any]:
+    """How a container is created that records; the volume is made if it is not there.
+
+    Returns
+    -------
+    dict
+        `volumes`, `user` and `environment` as the Docker engine's client takes them.
+    """
+    if asked is None:
+        return {"volumes": {}, "environment": {}}
+    how = {"bind": INSIDE, "mode": "rw"}
+    if asked.folder:
+        user = folder_owner(asked.folder)
+        volumes = {str(asked.folder): how}
+        return {"volumes": volumes, "environment": asked.settings(), "user": user}
+    name = volume_name(model)
+    if not _volumes(engine, [name]):
+        engine.volumes.create(name, labels={MODEL: model})
+    return {"volumes": {name: how}, "environment": asked.settings()}
+
+
+def folder_owner(folder: Path) -> str:
+    """Who writes to a folder of this machine, as `user:group`: its owner. Makes it if need be.
+
+    Raises
+    ------
+    UserError
+        It cannot be made, or belongs to root, whom no server runs as.
+    """
+    try:
+        is_new = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        if is_new and os.geteuid() == 0:
+            os.chown(folder, _USER, _USER)
+        facts = folder.stat()
+    except OSError as error:
+        raise UserError(
+            f"expected a folder to record in, got {folder}: {error.strerror}; name another: "
+            "--record DIR"
+        ) from None
+    if facts.st_uid == 0:
+        raise UserError(
+            f"expected a folder that is not root's, got {folder}; `chown {_USER}:{_USER} "
+            f"{folder}`, or name another: --record DIR"
+        )
+    return f"{facts.st_uid}:{facts.st_gid}"
+
+
+def kept(engine: Any, model: str) -> list[str]:
+    """Volumes on this machine that a model's recordings are in."""
+    # Compose puts the project's name before that of the volume.
+    return _volumes(engine, [volume_name(model), f"{deployment(model)}_recordings"])
+
+
+def forget(engine: Any, model: str) -> list[str]:
+    """Delete these volumes; what was there."""
+    names = kept(engine, model)
+    for name in names:
+        engine.volumes.get(name).remove()
+    return [f"volume {name}" for name in names]
+
+
+def _volumes(engine: Any, names: list[str]) -> list[str]:
+    found = engine.volumes.list(filters={"name": names})
+    return sorted(volume.name for volume in found if volume.name in names)
