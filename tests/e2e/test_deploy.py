@@ -14,10 +14,12 @@ from typing import Any
 import docker
 import pytest
 
+from serving.server.check import is_ready
 from tests.e2e.command import call
 from tests.e2e.released import Released, released
 from tests.services.process import free_ports, listens
 from tests.serving.deploy.load import load
+from tests.serving.server import recorded
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -110,6 +112,72 @@ def test_to_the_next_version_under_load_and_back_from_a_bad_one(
     assert containers(engine, model) == [model.name, f"{model.name}-front"]
     assert model.name in undeploy(model)
     assert "got nothing" in undeploy(model, code=2)
+
+
+def test_recordings_outlive_versions_and_their_containers(
+    model: Released, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    """In a volume, from two versions; a disk that is full costs rows, and no answer."""
+    (port,) = free_ports(1)
+    model.deploy("docker", "1", "--port", str(port), "--record")
+    try:
+        assert [ask(port, model) for _ in range(3)] == [200] * 3
+        model.deploy("docker", "2", "--record", "--record-share", "1")
+        assert [ask(port, model) for _ in range(2)] == [200] * 2
+        server = engine.containers.get(model.name)
+        assert server.attrs["HostConfig"]["ReadonlyRootfs"]
+        # As docs/serving.md says; of version 1 all is there, as its container has drained.
+        copied = tmp_path / "recordings"
+        words = ["docker", "cp", f"{model.name}:/recordings/.", str(copied)]
+        subprocess.run(words, check=True, capture_output=True)
+        rows = recorded.rows(copied)
+        assert [row["__version"] for row in rows] == ["1"] * 3, "and none that deploying has asked"
+        assert {row[name] for row in rows for name in list(model.row)[:1]} == {
+            next(iter(model.row.values()))
+        }
+        printed = undeploy(model)
+        volume = f"{model.name}-recordings"
+        assert f"its recordings are kept: {volume};" in printed
+        again = {volume: {"bind": "/recordings", "mode": "ro"}}
+        listed = engine.containers.run(
+            *(model.images["1"], ["-c", "find /recordings -name '*.parquet'"]),
+            entrypoint="sh",
+            volumes=again,
+            remove=True,
+        )
+        versions = sorted(line.split("/")[3] for line in listed.decode().splitlines())
+        assert versions == ["1", "2"]
+    finally:
+        words = ["undeploy", model.model, "--to", "docker", "--recordings"]
+        printed = call(model.folder, "sixfold", words)
+    assert f"volume {model.name}-recordings" in printed
+    assert not engine.volumes.list(filters={"name": model.name})
+
+
+def test_a_disk_that_is_full_costs_no_answer(model: Released, engine: docker.DockerClient) -> None:
+    server = engine.containers.run(
+        model.images["1"],
+        detach=True,
+        ports={"8080/tcp": ("127.0.0.1", 0)},
+        tmpfs={"/recordings": "size=4k,uid=10001"},
+        environment={"SIXFOLD_RECORD": "/recordings", "SIXFOLD_RECORD_SECONDS": "0.1"},
+        read_only=True,
+    )
+    try:
+        server.reload()
+        port = int(server.ports["8080/tcp"][0]["HostPort"])
+        wait_until(lambda: is_ready(f"http://127.0.0.1:{port}"))
+        for _ in range(5):
+            assert ask(port, model) == 200
+        metrics = f"http://127.0.0.1:{port}/metrics"
+        dropped = b'sixfold_unrecorded_rows_total{reason="disk"} 5.0'
+        wait_until(lambda: dropped in urllib.request.urlopen(metrics, timeout=10).read())
+        said = server.logs().decode()
+        assert said.count("No space left on device: its rows are dropped until it can") == 1
+        server.stop(timeout=20)
+        assert server.wait()["StatusCode"] == 0
+    finally:
+        server.remove(force=True)
 
 
 def test_containers_can_do_little(model: Released, engine: docker.DockerClient) -> None:

@@ -24,6 +24,7 @@ from serving.check import SEALED, check_image
 from serving.labels import BASE, RUN
 from tests.e2e.command import call, start
 from tests.registry.versions import MODEL, Versions, registered
+from tests.serving.server import recorded
 from tests.serving.server.collector import collecting
 from tests.training.problems import frame_of
 from tests.training.trained import store_in, train_quietly
@@ -264,8 +265,9 @@ def test_a_served_version_answers_what_was_recorded(images: Images, tmp_path: Pa
         container.remove(force=True)
 
 
-def test_ctrl_c_stops_and_removes_what_is_served(images: Images) -> None:
-    words = ["serve", images.model, "--port", "0"]
+def test_ctrl_c_stops_and_removes_what_is_served(images: Images, tmp_path: Path) -> None:
+    """What was answered until then is recorded."""
+    words = ["serve", images.model, "--port", "0", "--record", str(tmp_path / "kept")]
     process = start(images.versions.folder, "sixfold", words, images.environment)
     assert process.stdout
     name = ""
@@ -273,12 +275,15 @@ def test_ctrl_c_stops_and_removes_what_is_served(images: Images) -> None:
         if " answers at " in line:
             name = line.rstrip().rpartition(" ")[2].rstrip(")")
         if line.startswith("curl "):
+            subprocess.run([*shlex.split(line), "-sf"], capture_output=True, check=True)
             break
     os.kill(process.pid, signal.SIGINT)
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0, printed
     assert name
     assert name not in [container.name for container in images.engine.containers.list(all=True)]
+    (row,) = recorded.rows(tmp_path / "kept" / images.model / "1")
+    assert row["__prediction"] is not None
 
 
 def post(url: str, body: dict[str, Any]) -> Any:
