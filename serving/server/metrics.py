@@ -32,7 +32,7 @@ BUCKETS = (
 #: disk does not take them, or the process that writes is gone.
 UNRECORDED = ("rate", "queue", "disk", "process")
 
-_READY, _IN_FLIGHT, _ROWS, _JOINED, _RECORDED, _UNSENT, _UNRECORDED = range(7)
+_READY, _IN_FLIGHT, _CONNECTIONS, _ROWS, _JOINED, _RECORDED, _UNSENT, _UNRECORDED = range(8)
 _FIXED = _UNRECORDED + len(UNRECORDED)
 
 
@@ -68,7 +68,7 @@ class Metrics:
         """Have this process write the row of a worker."""
         start = worker * self._width
         self._row = memoryview(self._memory).cast("d")[start : start + self._width]
-        self._row[_READY] = self._row[_IN_FLIGHT] = 0.0
+        self._row[_READY] = self._row[_IN_FLIGHT] = self._row[_CONNECTIONS] = 0.0
 
     def ready(self, is_ready: bool) -> None:
         """Say whether this worker answers."""
@@ -78,11 +78,17 @@ class Metrics:
         """A worker is gone."""
         start = worker * self._width
         row = memoryview(self._memory).cast("d")[start : start + self._width]
-        row[_READY] = row[_IN_FLIGHT] = 0.0
+        row[_READY] = row[_IN_FLIGHT] = row[_CONNECTIONS] = 0.0
 
     def ready_workers(self) -> int:
         """How many workers answer."""
         return int(self._table()[:, _READY].sum())
+
+    def connections(self, count: int) -> bool:
+        """This worker has so many connections; whether that is more than another one has."""
+        self._row[_CONNECTIONS] = count
+        table = self._table()
+        return bool(count > table[table[:, _READY] > 0, _CONNECTIONS].min(initial=count))
 
     def begin(self) -> None:
         """A prediction is asked for."""
@@ -205,6 +211,9 @@ class Metrics:
         yield dropped
         yield GaugeMetricFamily(
             "sixfold_in_flight", "Predictions under way.", value=counts[_IN_FLIGHT]
+        )
+        yield GaugeMetricFamily(
+            "sixfold_connections", "Connections that are open.", value=counts[_CONNECTIONS]
         )
         yield GaugeMetricFamily("sixfold_workers", "Workers that answer.", value=counts[_READY])
         values = counts[self._values :]

@@ -10,6 +10,7 @@ from typing import Any
 
 import uvicorn
 
+from serving.server.accepting import Accepting
 from serving.server.app import App
 from serving.server.bundle import Bundle, load_predictor
 from serving.server.http import Connection
@@ -66,7 +67,7 @@ def work(
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=int(settings.max_seconds) + 1,
     )
-    _Server(config, app, settings.drain_seconds, metrics).run(sockets=[listening])
+    _Server(config, app, settings, metrics).run(sockets=[listening])
     if traces:
         traces.close()
     if recorder is not None:
@@ -77,19 +78,29 @@ class _Server(uvicorn.Server):
     """uvicorn's server, which after SIGTERM goes on for a while, and says that it is not ready."""
 
     def __init__(
-        self, config: uvicorn.Config, app: App, drain_seconds: float, metrics: Metrics
+        self, config: uvicorn.Config, app: App, settings: Settings, metrics: Metrics
     ) -> None:
         super().__init__(config)
         self._app = app
-        self._drain_seconds = drain_seconds
+        self._settings = settings
         self._metrics = metrics
         self._ends = float("inf")
         self._parent = os.getppid()
 
     async def startup(self, sockets: Any = None) -> None:
-        """Begin to accept."""
-        await super().startup(sockets)
+        """Begin to accept: where there are other workers, no more than they do."""
+        alone = self._settings.workers == 1
+        await super().startup(sockets if alone else [])
         self._metrics.ready(True)
+        if not alone:
+            servers = [Accepting(each, self._protocol, self._has_most) for each in sockets]
+            self.servers: list[Any] = servers
+
+    def _protocol(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+    def _has_most(self, opening: int) -> bool:
+        return self._metrics.connections(len(self.server_state.connections) + opening)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, end at the second."""
@@ -97,12 +108,13 @@ class _Server(uvicorn.Server):
             self.should_exit = True
         self._app.draining = True
         self._metrics.ready(False)
-        self._ends = time.monotonic() + self._drain_seconds
+        self._ends = time.monotonic() + self._settings.drain_seconds
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop accepting; asked ten times a second."""
         if os.getppid() != self._parent and not self._app.draining:
             self.handle_exit(signal.SIGTERM, None)  # nobody is left who would
+        self._metrics.connections(len(self.server_state.connections))
         if time.monotonic() >= self._ends:
             self.should_exit = True
         return await super().on_tick(counter)

@@ -74,6 +74,19 @@ def test_a_worker_that_takes_the_place_of_another_counts_on(tmp_path: Path) -> N
     assert found["sixfold_requests_total", "here", "200"] == 2
 
 
+def test_which_worker_has_most_connections(tmp_path: Path) -> None:
+    metrics = metrics_of(tmp_path, LEVELS)
+    metrics.take(1)
+    metrics.ready(True)
+    assert not metrics.connections(2), "the other one is not ready yet"
+    metrics.take(0)
+    metrics.ready(True)
+    assert not metrics.connections(2)
+    assert metrics.connections(3)
+    assert not metrics.connections(1)
+    assert counts(metrics)["sixfold_connections",] == 3
+
+
 @pytest.mark.parametrize("size", [1, 100])
 def test_values_fall_where_they_belong(tmp_path: Path, size: int) -> None:
     metrics = metrics_of(tmp_path, NUMBERS, 1)
