@@ -64,13 +64,15 @@ class RecordTable:
         names = [*RESERVED[:4], *(column.name for column in columns)]
         names += RESERVED[4:] if self._classes else RESERVED[4:5]
         self._types = types
-        self._schema = Schema([Field(*pair) for pair in zip(names, types, strict=True)])
         self._facts = {
             "sixfold.model": bundle.model,
             "sixfold.version": bundle.version,
             "sixfold.schema": bundle.schema.fingerprint,
             "sixfold.sampled": repr(share),
         }
+        # Readers look in either place: the Arrow schema's metadata, or the file's.
+        fields = [Field(*pair) for pair in zip(names, types, strict=True)]
+        self._schema = Schema(fields, metadata=self._facts)
         self._batches: list[Any] = []
 
     def add(self, answered: list[Answered]) -> None:

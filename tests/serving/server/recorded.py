@@ -27,6 +27,9 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 def facts(path: Path) -> dict[str, str]:
-    """What a file says of itself."""
-    metadata = pq.ParquetFile(path).metadata.metadata
+    """What a file says of itself, as a file and as a table."""
+    file = pq.ParquetFile(path)
+    metadata = file.metadata.metadata
+    assert file.schema_arrow.metadata.items() <= metadata.items()
+    assert b"sixfold.schema" in file.schema_arrow.metadata
     return {key.decode(): value.decode() for key, value in metadata.items()}

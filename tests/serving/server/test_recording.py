@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from serving.drift.recordings import Recordings, Window
 from tests.serving.server import recorded
 from tests.serving.server.bundles import MIXED, NUMBERS, ROW, Linear, write_bundle
 from tests.serving.server.running import JSON, Server, ask, running, start
@@ -84,6 +85,17 @@ def test_every_way_to_ask_is_recorded_by_the_end(tmp_path: Path) -> None:
         assert [[item[column] for column in NAMES] for item in items] == expected
         predicted = [item["__prediction"] for item in items]
         assert predicted == pytest.approx(model.raw(np.array(expected)).tolist(), rel=1e-9)
+    assert read_by_drift(kept) == sum(len(expected) for expected in asked.values())
+
+
+def read_by_drift(folder: Path) -> int:
+    """Rows that `sixfold drift` finds, each column as it has it."""
+    recordings = Recordings(str(folder), "churn", "3", NUMBERS.fingerprint)
+    columns = {name for batch in recordings.batches(NAMES, Window()) for name in batch.schema.names}
+    assert columns == {"__time", *NAMES}
+    found = recordings.found
+    assert (found.damaged, found.foreign, found.shares) == (0, 0, {1.0})
+    return found.rows
 
 
 @pytest.mark.slow
