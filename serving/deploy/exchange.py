@@ -1,16 +1,17 @@
 """A request and its answer as they pass the front: which can be asked again, and what it was.
 
-A prediction changes nothing, so it may be asked twice: a request is kept until its answer begins,
-for another server if this one is gone before. As much is read of what passes as tells where a
-request and an answer end. Where that is not plain (no length is said, requests are sent ahead of
-answers), bytes pass as they come, and nothing is asked again.
+A prediction changes nothing, so it may be asked twice: a request is kept until its answer is whole,
+for another server if this one is gone before; until then nothing of the answer is handed on. As
+much is read of what passes as tells where a request and an answer end. Where that is not plain (no
+length is said, requests are sent ahead of answers), or there is no room to keep it, bytes pass as
+they come, and nothing is asked again.
 """
 
 import re
 
 #: How often a request is asked again: one that ends each worker is not to end them all.
 _AGAIN = 2
-#: Bytes of requests that are kept, of all clients together.
+#: Bytes of requests and answers that are kept, of all clients together.
 _KEPT = 64 << 20
 _LONGEST_HEAD = 64 << 10
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?:\r\n|$)")
@@ -76,50 +77,58 @@ class Exchange:
 
     def _clear(self) -> None:
         self._kept: list[bytes] = []
+        self._held: list[bytes] = []
         self._request, self._answer = Message(), Message()
         self._tries = 0
 
     @property
     def idle(self) -> bool:
         """Whether nothing has been asked that has no answer."""
-        return self._plain and not self._kept and not self._answer.head
+        return self._plain and not self._kept
 
-    def asked(self, data: bytes) -> None:
-        """The client has sent this."""
+    def asked(self, data: bytes) -> list[bytes]:
+        """The client has sent this; what of an answer is to be handed on now."""
         if not self._plain:
-            return
+            return []
         self._kept.append(data)
         self._room.left -= len(data)
-        one = not self._answer.head and self._request.take(data, usual=0)
-        if not one or self._room.left < 0:
-            self.pass_on()
+        one = not self._held and self._request.take(data, usual=0)
+        return [] if one and self._room.left >= 0 else self.pass_on()
 
-    def answered(self, data: bytes) -> None:
-        """The server has sent this."""
-        if not self._plain or (not self._answer.head and _INTERIM.fullmatch(data)):
-            return
+    def answered(self, data: bytes) -> list[bytes]:
+        """The server has sent this; what is to be handed on now."""
+        if not self._plain or (not self._held and _INTERIM.fullmatch(data)):
+            return [data]
+        self._held.append(data)
+        self._room.left -= len(data)
         whole = self._request.left == 0 and self._request.head.startswith((b"post ", b"get "))
-        self._forget()
-        if not whole or not self._answer.take(data, usual=None):
-            self.pass_on()
-        elif self._answer.left == 0:
-            self._plain = b"\r\nconnection: close" not in self._answer.head
-            self._clear()
+        if not whole or not self._answer.take(data, usual=None) or self._room.left < 0:
+            return self.pass_on()
+        if self._answer.left != 0:
+            return []
+        found = self._forget()
+        self._plain = b"\r\nconnection: close" not in self._answer.head
+        self._clear()
+        return found
 
     def again(self) -> list[bytes] | None:
         """What to ask another server when this one is gone; None if that is not possible."""
         if self.idle:
             return []
         self._tries += 1
-        if not self._plain or self._answer.head or self._tries > _AGAIN:
+        if not self._plain or self._tries > _AGAIN:
             return None
+        self._room.left += sum(map(len, self._held))
+        self._held, self._answer = [], Message()
         return list(self._kept)
 
-    def pass_on(self) -> None:
-        """Keep nothing from now on."""
+    def pass_on(self) -> list[bytes]:
+        """Keep nothing from now on; what of an answer was."""
         self._plain = False
-        self._forget()
+        return self._forget()
 
-    def _forget(self) -> None:
-        self._room.left += sum(map(len, self._kept))
-        self._kept = []
+    def _forget(self) -> list[bytes]:
+        held = self._held
+        self._room.left += sum(map(len, (*self._kept, *held)))
+        self._kept, self._held = [], []
+        return held

@@ -4,7 +4,7 @@
 is the standard library alone, and uvloop where it is. Which server answers is what the name
 resolves to when a connection to it begins: the engine's name server says.
 
-A request whose server is gone before its answer has begun goes to another one (`exchange.py`).
+A request whose server is gone before its answer is whole goes to another one (`exchange.py`).
 """
 
 import asyncio
@@ -152,7 +152,8 @@ class Client(Side):
 
     def data_received(self, data: bytes) -> None:
         """Hand on, or keep until there is somebody to hand it to."""
-        self._exchange.asked(data)
+        for part in self._exchange.asked(data):
+            self.transport.write(part)
         if self.other:
             self.other.transport.write(data)
             return
@@ -181,8 +182,8 @@ class Client(Side):
 
     def answered(self, data: bytes) -> None:
         """Hand an answer on."""
-        self._exchange.answered(data)
-        self.transport.write(data)
+        for part in self._exchange.answered(data):
+            self.transport.write(part)
 
     def lost(self, server: Server) -> None:
         """The server is gone: so goes the client, unless another one can answer."""

@@ -1,4 +1,4 @@
-"""What can be asked again: a request of which nothing is answered, and that is kept whole."""
+"""What can be asked again: a request that is kept whole, until its answer is there whole."""
 
 import pytest
 
@@ -11,19 +11,21 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_a_request_is_kept_until_its_answer_begins(size: int) -> None:
+def test_a_request_is_kept_until_its_answer_is_whole(size: int) -> None:
     found = Exchange(room := Room())
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
     for request in (POST, GET, POST):
         assert found.idle
         for at in range(0, len(request), size):
-            found.asked(request[at : at + size])
-            assert b"".join(found.again() or []) == request[: at + size]
+            assert found.asked(request[at : at + size]) == []
+        assert found.answered(interim) == [interim]
+        for end in (len(ANSWER) - 1, 5, len(ANSWER)):  # of another server each time
+            assert b"".join(found.again() or []) == request
             found._tries = 0
-        found.answered(b"HTTP/1.1 100 Continue\r\n\r\n")
-        assert b"".join(found.again() or []) == request
-        for at in range(0, len(ANSWER), size):
-            found.answered(ANSWER[at : at + size])
-            assert found.again() == (None if at + size < len(ANSWER) else [])
+            parts = [ANSWER[at : min(at + size, end)] for at in range(0, end, size)]
+            passed = [part for data in parts for part in found.answered(data)]
+            assert b"".join(passed) == (ANSWER if end == len(ANSWER) else b"")
+        assert found.again() == []
     assert found.idle
     assert room.left == exchange._KEPT
 
@@ -41,16 +43,26 @@ def test_a_request_is_kept_until_its_answer_begins(size: int) -> None:
         ([GET], [ANSWER.replace(b"content-length: 2\r\n", b"")]),
         ([GET], [b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}"]),
         ([GET], [ANSWER, ANSWER]),
+        ([GET], [ANSWER + ANSWER]),
     ],
 )
 def test_what_is_not_plain_is_not_asked_again(asked: list[bytes], answered: list[bytes]) -> None:
     found = Exchange(room := Room())
     for data in asked:
-        found.asked(data)
-    for data in answered:
-        found.answered(data)
+        assert found.asked(data) == []
+    passed = [part for data in answered for part in found.answered(data)]
+    assert passed == answered
     assert found.again() is None
     assert room.left == exchange._KEPT
+
+
+def test_an_answer_passes_when_the_client_does_not_wait_for_it() -> None:
+    found = Exchange(Room())
+    found.asked(POST)
+    assert found.answered(ANSWER[:-1]) == []
+    assert found.asked(GET) == [ANSWER[:-1]]
+    assert found.answered(ANSWER[-1:]) == [ANSWER[-1:]]
+    assert found.again() is None
 
 
 def test_a_request_is_asked_three_times_in_all() -> None:
