@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def register(model: str, run: str, algorithm: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"model": model, "version": version, "candidate": candidate}))
     else:
-        click.echo(f"{candidate} is {model} version {version}; next: sixfold promote {model}")
+        how = f"sixfold promote {shlex.quote(model)}"
+        click.echo(f"{candidate} is {model} version {version}; next: {how}")
 
 
 @click.command()

@@ -7,6 +7,8 @@ step is a function of a module beside this one.
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +20,14 @@ from registry.version import Version, local_model
 from serving import engine as engines
 from serving.base import base_image
 from serving.check import Checked, check_image
-from serving.compile import SCHEMA, compile_model
+from serving.compile import SCHEMA, Compiled
 from serving.image import with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
 from serving.packages import model_packages
 from serving.pipeline_image import pipeline_base
 from serving.sbom import sbom
-from training.errors import UserError
+from training.aside import call_aside, import_ahead
+from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -121,6 +124,7 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
             f"expected {PLATFORM}, got {wanted.platform}: MLflow builds for no other platform; "
             "add --slim"
         )
+    import_ahead("serving.preload")
     with reported("reading the registry"):
         version = find(client, wanted.model, wanted.version)
     tag = image_name(version.model, version.version, wanted.tag)
@@ -139,7 +143,7 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
         say(f"{version.name}: compiling")
         bundle = folder / "bundle"
         with _timed(seconds, "compile"):
-            compiled = compile_model(model, bundle, _told(version))
+            compiled = _compiled(model, bundle, _told(version))
         say(f"{version.name}: {compiled.why}")
         if compiled.path == "pipeline":
             if not (bundle / SCHEMA).is_file():
@@ -163,13 +167,14 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
                 )
     try:
         say("trying the image: read-only, without a network or any rights")
-        with _timed(seconds, "check"):
+        with _timed(seconds, "check"), ThreadPoolExecutor(1) as beside:
+            listing = beside.submit(sbom, engine, image, version.model, packages, version.created)
             checked: Checked = check_image(engine, image, version)
+            listed = listing.result()
         _name(engine, image, tag)
     finally:
         engines.remove(engine, candidate)
-    with _timed(seconds, "sbom"):
-        listed = sbom(engine, image, version.model, packages, version.created)
+    with _timed(seconds, "record"):
         _keep(client, facts.run_id, listed, wanted.sbom, f"{version.model}-{version.version}", say)
     if wanted.push:
         say(f"pushing {tag}")
@@ -234,6 +239,16 @@ def push(engine: Any, tag: str) -> None:
             f"expected a registry that takes {tag}, got: {refused}; the image is built: log in "
             f"(docker login) or correct --tag, then `docker push {tag}`"
         )
+
+
+def _compiled(model: Path, bundle: Path, facts: dict[str, str]) -> Compiled:
+    try:
+        found: Compiled = call_aside("serving.compile:compile_model", model, bundle, facts)
+    except BrokenProcessPool:
+        raise SixfoldError(
+            "compiling ended without a word, most likely because memory ran out; give it more"
+        ) from None
+    return found
 
 
 def _name(engine: Any, image: Any, tag: str) -> None:

@@ -1,6 +1,7 @@
 """`sixfold build` and `serve`."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from serving.deploy.recording import record_options, recording
+from training.aside import import_ahead
 from training.console import one_line, quieten
 from training.errors import SixfoldError, UserError
 
@@ -39,6 +41,9 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
     sixfold build churn --version 7 --tag registry.example/churn:7 --push --slim
     """
     quieten()
+    import_ahead(
+        "serving.preload"
+    )  # beside this process's own imports, of which MLflow's take long
     from registry.store import connect
     from serving.build import Wanted
     from serving.build import build as run_build
@@ -54,7 +59,7 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
         f"{built.tag} is built{' and pushed' if built.pushed else ''}: "
         f"{_size(built.bytes)}, of which {_size(built.own_bytes)} its own; "
         f"ready in {built.ready_seconds:.2f} s; {len(built.checks)} checks passed; "
-        f"next: sixfold serve {model}"
+        f"next: sixfold serve {shlex.quote(model)}"
     )
 
 

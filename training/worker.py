@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import signal
-import sys
 import time
 import traceback
 from contextlib import suppress
@@ -22,6 +21,7 @@ import numpy as np
 
 from training import problem as problems
 from training.algorithms import Algorithm, Params, find
+from training.aside import import_ahead
 from training.evaluate import score
 from training.finish import Finish, finish
 from training.problem import Problem
@@ -105,25 +105,10 @@ class Worker:
 
 
 def prepare(threads: int) -> None:
-    """Start the server that candidates' processes are forked from; once, before the first worker.
-
-    It imports what all candidates need and never runs any of it, so that a fork is cheap and safe.
-    """
+    """Start the server that candidates' processes are forked from, before the first worker."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(threads)
-    from multiprocessing import forkserver
-
-    multiprocessing.set_forkserver_preload(["training.preload"])
-    # Python 3.11's fork server forgets its caller's `sys.path` and would skip the import silently.
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    try:
-        forkserver.ensure_running()
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+    import_ahead("training.preload")
 
 
 def _cause_of_death(exitcode: int | None) -> str:

@@ -93,7 +93,8 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
         try:
             _network(engine, name, release.model)
             front, front_before = keep_port(engine, release, wanted, made)
-            say(f"{release.model} version {release.version}: starting beside what is there")
+            beside = f" beside {_version(old)}" if old else ""
+            say(f"{release.model} version {release.version}: starting{beside}")
             new = _start(engine, release, wanted, token)
             made.append(new)
             _ask(new, f"http://127.0.0.1:{INSIDE}", release, _READY_SECONDS)

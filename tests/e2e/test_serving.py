@@ -1,5 +1,7 @@
 """From a version in Production to an image that answers, by the command as a user calls it."""
 
+import hashlib
+import io
 import json
 import os
 import re
@@ -7,11 +9,13 @@ import secrets
 import shlex
 import signal
 import subprocess
+import tarfile
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import mlflow
 import pytest
@@ -19,7 +23,7 @@ import pytest
 from registry.store import find_version
 from registry.version import local_model
 from serving import engine as engines
-from serving.base import NAME
+from serving.base import NAME, network
 from serving.check import SEALED, check_image
 from serving.labels import BASE, RUN
 from tests.e2e.command import call, start
@@ -77,6 +81,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Images]:
     engine = engines.connect()
     name = f"sixfold-test-{secrets.token_hex(4)}"
     frame = frame_of("all", "binary", 150).drop(columns="t")
+    frame = frame.rename(columns={"b": "Länge, in \u4e2d"}).replace({"c": {"red": 'rot; "öß"'}})
     with store_in(folder):
         frame.to_parquet("table.parquet")
         board = train_quietly(data="table.parquet", algorithms=_ALGORITHMS, search="none", folds=2)
@@ -139,6 +144,48 @@ def test_the_second_version_adds_layers_of_its_own_bytes_only(images: Images) ->
     base = images.engine.images.get(f"{NAME}:{image.labels[BASE]}").attrs["RootFS"]["Layers"]
     assert first[: len(base)] == second[: len(base)] == base
     assert model >= len(base)
+
+
+def test_two_builds_of_a_version_differ_by_times_only(images: Images) -> None:
+    """And neither has an index, a proxy or a name of this machine in any of its files."""
+    before = images.first["image"]
+    found = own_files(images, before)
+    assert found
+    engines.remove(images.engine, f"{images.model}:1")  # with what a build could take up again
+    images.first.update(sixfold_build(images.versions, images.model))
+    assert images.first["image"] != before
+    assert own_files(images, images.first["image"]) == found
+
+
+def own_files(images: Images, image: str) -> list[list[tuple[Any, ...]]]:
+    """Of each layer above the base: its files, but for their times."""
+    saved = images.engine.images.get(image)
+    base = images.engine.images.get(f"{NAME}:{saved.labels[BASE]}").attrs["RootFS"]["Layers"]
+    settings = {k: v for k, v in network()[1].items() if v and k.lower() != "no_proxy"}
+    layers = []
+    with tempfile.TemporaryFile() as file:
+        for chunk in saved.save():
+            file.write(chunk)
+        file.seek(0)
+        with tarfile.open(fileobj=file) as archive:
+            names = json.load(member(archive, "manifest.json"))[0]["Layers"]
+            for name in names:
+                content = member(archive, name).read()
+                assert not [word for word in settings if settings[word].encode() in content]
+                with tarfile.open(fileobj=io.BytesIO(content)) as layer:
+                    layers.append([described(layer, item) for item in layer.getmembers()])
+    return layers[len(base) :]
+
+
+def member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    found = archive.extractfile(name)
+    assert found
+    return found
+
+
+def described(layer: tarfile.TarFile, item: tarfile.TarInfo) -> tuple[Any, ...]:
+    content = hashlib.sha256(member(layer, item.name).read()).hexdigest() if item.isreg() else ""
+    return item.name, item.type, item.mode, item.uid, item.gid, item.linkname, content
 
 
 def test_nothing_of_the_machine_stays_in_an_image(images: Images) -> None:

@@ -67,11 +67,16 @@ def server() -> Iterator[Server]:
 def ask(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     """Ask for recorded predictions; what was wrong."""
 
-    def run(recorded: list[Any], classes: list[Any] | None = None, seconds: float = 5) -> str:
+    def run(
+        recorded: list[Any],
+        classes: list[Any] | None = None,
+        seconds: float = 5,
+        named: str = "churn/3",
+    ) -> str:
         (tmp_path / "schema.json").write_text(json.dumps({"target": {"classes": classes}}))
         (tmp_path / "sample.json").write_text(json.dumps({"rows": ROWS, "predictions": recorded}))
         url = f"http://127.0.0.1:{server.server_port}"
-        code = smoke.main(url, str(tmp_path), "churn/3", str(seconds), "2")
+        code = smoke.main(url, str(tmp_path), named, str(seconds), "2")
         found = json.loads(capsys.readouterr().out)
         assert (code == 0) == (found["wrong"] == "") == (found["answers"] == 2)
         return str(found["wrong"])
@@ -101,6 +106,12 @@ def test_other_predictions(server: Server, ask: Any, predictions: Any) -> None:
 def test_another_version(server: Server, ask: Any) -> None:
     server.predictions, server.version = [1.5, 2.0], "churn/2"
     assert ask([1.5, 2.0]) == "it answers as churn/2, not as churn/3"
+
+
+def test_a_name_that_is_not_ascii(server: Server, ask: Any) -> None:
+    """A header is: the server writes it as in an address."""
+    server.predictions, server.version = [1.5, 2.0], "k%C3%B6ln/3"
+    assert ask([1.5, 2.0], named="köln/3") == ""
 
 
 def test_a_failure(server: Server, ask: Any) -> None:
