@@ -143,7 +143,7 @@ class Recordings:
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(path) as file:
-            about = file.schema_arrow.metadata or {}
+            about = file.metadata.metadata or {}
             if about.get(b"sixfold.schema", b"").decode() != self._fingerprint:
                 self.found.foreign += 1
                 return

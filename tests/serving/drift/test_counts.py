@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from serving.drift.counts import NumberCounts, watched
+from serving.drift.counts import LevelCounts, NumberCounts, watched
 from serving.drift.measures import cells_of
-from tests.serving.drift.recorded import _cells
+from tests.serving.drift.recorded import recorded
 from tests.training.problems import frame_of, prepared_of
 from training.prepare import Prepared
 from training.profile import (
@@ -37,6 +38,10 @@ def profile_of(folder: Path, prepared: Prepared, raw: np.ndarray) -> Profile:
     return read_profile(path)
 
 
+def read(data: bytes) -> list[pa.RecordBatch]:
+    return pq.read_table(pa.BufferReader(data)).combine_chunks().to_batches()
+
+
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
 def test_training_rows_recorded_are_counted_as_profiled(task: str, tmp_path: Path) -> None:
     frame = frame_of("all", task, 300)
@@ -46,28 +51,24 @@ def test_training_rows_recorded_are_counted_as_profiled(task: str, tmp_path: Pat
     classes = len(schema.target.classes or ())
     raw = rng.dirichlet(np.ones(classes), 60) if classes else rng.normal(size=60)
     items = watched(schema, profile_of(tmp_path, prepared, raw))
-    columns = {column.name: _cells(column, frame[column.name]) for column in schema.used}
-    batch = pa.RecordBatch.from_pydict(columns)
-    if classes:
-        labels = [str(schema.target.classes[code]) for code in raw.argmax(axis=1)]  # type: ignore[index]
-        shares = pa.array(list(raw + 1e-9), pa.list_(pa.float64()))
-        answers = {"__prediction": pa.array(labels), "__probabilities": shares}
-    else:
-        answers = {"__prediction": pa.array(raw * (1 + 1e-9))}
-    predicted = pa.RecordBatch.from_pydict(answers)
+    answers = raw * (1 + 1e-9)  # as another library computes it
+    (batch,) = read(recorded(schema, frame, np.resize(answers, (300, *raw.shape[1:]))))
     for item in items:
         # In two parts, the second of which begins in the middle of its arrays.
-        whole = predicted if item.is_prediction else batch
+        whole = batch.slice(0, 60) if item.is_prediction else batch
         item.add(whole.slice(0, 25))
         item.add(whole.slice(25))
-    assert {item.name for item in items if not item.is_prediction} == set(columns)
+    names = [item.name for item in items if not item.is_prediction]
+    assert names == [column.name for column in schema.used]
     for item in items:
         assert item.counts.missing == item.reference.missing, item.name
         assert item.counts.unseen == 0
-        if isinstance(item.counts, NumberCounts):
-            assert item.counts.cells.tolist() == cells_of(item.reference).tolist(), item.name  # type: ignore[arg-type]
+        if isinstance(item.reference, Numbers):
+            assert isinstance(item.counts, NumberCounts)
+            assert item.counts.cells.tolist() == cells_of(item.reference).tolist(), item.name
         else:
-            assert item.counts.counts == item.reference.counts  # type: ignore[union-attr]
+            assert isinstance(item.counts, LevelCounts)
+            assert item.counts.counts == item.reference.counts
 
 
 def test_a_level_that_training_has_not_had_is_unknown(tmp_path: Path) -> None:
@@ -81,12 +82,11 @@ def test_a_level_that_training_has_not_had_is_unknown(tmp_path: Path) -> None:
 
 def test_a_prediction_is_the_same_value_but_for_its_last_digits() -> None:
     leaves = np.repeat([0.1 + 0.2, 1 / 3, 0.9], 50)
-    reference = of_predictions(
-        leaves, prepared_of(frame_of("numeric", "regression")).subject.schema
-    )
-    values = reference["value"]
-    assert len(values.values) == 3  # type: ignore[union-attr]
-    exact, near = NumberCounts(values), NumberCounts(values, 1e-5)  # type: ignore[arg-type]
+    schema = prepared_of(frame_of("numeric", "regression")).subject.schema
+    values = of_predictions(leaves, schema)["value"]
+    assert isinstance(values, Numbers)
+    assert len(values.values) == 3
+    exact, near = NumberCounts(values), NumberCounts(values, 1e-5)
     for counts in (exact, near):
         counts.add(leaves.astype(np.float32).astype(np.float64))
     assert near.cells.tolist() == [0, 50, 0, 50, 0, 50, 0]

@@ -94,7 +94,7 @@ def test_what_has_changed_is_found_and_kept_in_mlflow(
     assert columns["f"]["verdict"] == columns["h"]["verdict"] == "stable"
     assert columns["d"]["verdict"] == "not judged"
     assert found["predictions"][0]["name"] == "probability of yes"
-    assert (found["rows"], found["files"], found["sampled"]) == (ROWS, 3, [0.5])
+    assert (found["rows"], found["files"], found["sampled"]) == (ROWS, 4, [0.5])
     assert sum(found["days"].values()) == ROWS
 
     run = registry.get_run(found["run_id"])
@@ -189,7 +189,7 @@ def test_files_that_are_damaged_or_of_another_schema_are_left_out(recorded: Reco
     recorded.write(fingerprint="f" * 32)
     done = recorded.drift()
     assert done.exit_code == 2
-    assert "got 3 files of another one" in done.stderr
+    assert "got 4 files of another one" in done.stderr
 
 
 @pytest.mark.parametrize(
