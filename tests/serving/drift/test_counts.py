@@ -14,6 +14,7 @@ from tests.serving.drift.recorded import recorded
 from tests.training.problems import frame_of, prepared_of
 from training.prepare import Prepared
 from training.profile import (
+    Numbers,
     Profile,
     of_numbers,
     of_predictions,
