@@ -4,14 +4,16 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from benchmarks import endurance, overhead, promotion, registry, scaling, serving, tracking
-from benchmarks.report import machine, machine_line, write
+from benchmarks.report import Result, machine, machine_line, write
 
-_MEASUREMENTS = {
+_MEASUREMENTS: dict[str, Callable[..., Result]] = {
     "overhead": overhead.measure,
     "tracking": tracking.measure,
     "promotion": promotion.measure,
@@ -32,12 +34,17 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=3, help="runs behind each median (default 3)")
     parser.add_argument("--minutes", type=float, default=3, help="of endurance (default 3)")
+    parser.add_argument(
+        "--candidates", default="", metavar="NAME,...", help="what serving serves (default: all)"
+    )
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
     parser.add_argument("--write", action="store_true", help="write the tables into README.md")
     given = parser.parse_args()
     unknown = sorted(set(given.names) - set(_MEASUREMENTS))
     if unknown:
         parser.error(f"expected {', '.join(_MEASUREMENTS)}, got {unknown[0]!r}")
+    chosen = [name for name in given.candidates.split(",") if name]
+    measurements = _MEASUREMENTS | {"serving": partial(serving.measure, candidates=chosen)}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the children, removes folders
     results = []
     for name in given.names or _MEASUREMENTS:
@@ -45,7 +52,7 @@ def main() -> int:
         busy = psutil.cpu_percent(interval=2)
         if busy > _QUIET:
             _say(f"other work takes {busy:.0f} % of this machine: its figures will be too high")
-        result = _MEASUREMENTS[name](given.minutes if name == "endurance" else given.rounds)
+        result = measurements[name](given.minutes if name == "endurance" else given.rounds)
         results.append(result)
         if not given.json:
             print(f"\n{result.name}\n\n{result.markdown()}", flush=True)

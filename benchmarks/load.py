@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+_LONGEST = 60
 _SCRIPT = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
@@ -61,13 +64,29 @@ def load(url: str, body: bytes, connections: int, seconds: float) -> Load:
         (folder / "body").write_bytes(body)
         script = folder / "post.lua"
         script.write_text(_SCRIPT.replace("BODY", str(folder / "body")))
-        asked = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
-        done = subprocess.run(
-            ["wrk", *asked, "-s", str(script), url], capture_output=True, text=True, check=True
-        )
-    found = json.loads(done.stderr.strip().splitlines()[-1])
+        asked = ["-t1", f"-c{connections}", f"-d{_LONGEST}s", "--timeout", "30s"]
+        with subprocess.Popen(
+            ["wrk", *asked, "-s", str(script), url],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            # wrk takes whole seconds; interrupted, it says what it has seen until then.
+            try:
+                time.sleep(seconds)
+            finally:
+                process.send_signal(signal.SIGINT)
+            said = process.communicate()[1]
+    began = process.returncode != -signal.SIGINT
+    if began and process.returncode:
+        raise SystemExit(f"wrk failed: {said}")
+    found = json.loads(said.strip().splitlines()[-1]) if began else {"requests": 0, "errors": 0}
     if found["errors"]:
         raise SystemExit(f"{found['errors']} of {found['requests']} requests to {url} failed")
+    if not found["requests"]:
+        if 2 * seconds > _LONGEST:
+            raise SystemExit(f"expected answers from {url} in {seconds:.0f} s, got none")
+        return load(url, body, connections, 2 * seconds)
     return Load(
         found["requests"],
         found["microseconds"] / 1e6,

@@ -24,6 +24,8 @@ class Result:
     rows : list of list of str
     figures : list of dict
         The same and more as numbers; seconds and bytes.
+    more : str
+        Markdown after the table.
     """
 
     name: str
@@ -31,12 +33,18 @@ class Result:
     heading: list[str]
     rows: list[list[str]]
     figures: list[dict[str, Any]]
+    more: str = ""
 
     def markdown(self) -> str:
-        """A sentence and a table."""
-        lines = [self.heading, ["---", *["---:"] * (len(self.heading) - 1)], *self.rows]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        return f"{self.what}.\n\n{table}\n"
+        """A sentence and a table, and what comes after it."""
+        parts = [f"{self.what}.", table(self.heading, self.rows), self.more]
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(heading: list[str], rows: list[list[str]]) -> str:
+    """In Markdown; the first column is text, the others are numbers."""
+    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def show(value: float, unit: str = "") -> str:

@@ -1,25 +1,25 @@
-"""Serving images of every candidate of a training: ours, MLflow's own, and an echo as the floor."""
+"""Serving images of every candidate of a training: ours, MLflow's own, BentoML's, and an echo.
+
+Read it from top to bottom: a training, the images, the loads in turn, and what it all comes to.
+"""
 
 import json
-import shutil
 import subprocess
+import sys
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psutil
-
-from benchmarks.load import Load, load
-from benchmarks.memory import held_by
-from benchmarks.report import Result, show
+from benchmarks.container import Running, Server, running
+from benchmarks.load import load
+from benchmarks.report import Result
+from benchmarks.rivals import add_engines, build_bentoml, build_stock, plainest
+from benchmarks.serving_report import Costs, Figures, report
 from benchmarks.trainings import (
-    build_docker_command,
     command,
     download,
     environment,
@@ -33,57 +33,39 @@ MODEL = "bench-serving"
 TABLE = "sklearn:breast_cancer"
 CONNECTIONS = (1, 8, 32)
 ROWS = (1, 100)
-WORKERS = (1, 2)
-SECONDS = 1.0
-_STOCK = f"{MODEL}-stock:1"
-_PATIENCE = 120.0
-_PACKAGES = "requirements.txt"
-_FASTER = {1: 50.0, 100: 25.0}  # times the stock image's requests a second
-_OF_FLOOR = 0.6
-_SIZE, _START, _MEMORY, _BUILD = 0.45, 0.8, 100e6, 3.0
+WORKERS = (2, 1)
+#: They take most of the time, and differ far more from ours than rounds do; so with one worker.
+_SELDOM = ("mlflow", "bentoml")
+_EVERY = 3  # rounds
+_WARM, _LEAST, _MOST = 0.15, 0.3, 1.5  # seconds of a load: more where requests take long
+_REQUESTS = 30
+_STOCK, _BENTOML = f"{MODEL}-stock:1", f"{MODEL}-bentoml:1"
+_ALL = "-engines"  # the same with all engines' packages, which serves every candidate
 
 
 @dataclass(frozen=True)
-class Server:
-    """A kind of server, in the container that is measured.
+class Candidate:
+    """A candidate with its image.
 
     Attributes
     ----------
-    name : {'sixfold', 'mlflow', 'echo'}
+    name : str
+    model : Path
+        The logged model's folder.
     image : str
-    options : dict
-        Of `docker run`.
+    sample : list of dict
+        Rows that the model was tried on.
     """
 
     name: str
+    model: Path
     image: str
-    options: dict[str, Any] = field(default_factory=dict)
+    sample: list[dict[str, Any]]
 
-
-@dataclass(frozen=True)
-class Running:
-    """A server that answers: where, and its first process."""
-
-    url: str
-    pid: int
-
-
-@dataclass
-class Figures:
-    """What was measured of one server with one candidate; lists have an entry a round.
-
-    Attributes
-    ----------
-    loads, cpu : dict of (workers, rows, connections) to list
-        Loads, and seconds of CPU a request.
-    start, memory : dict of workers to list
-        Seconds from the container's start to the first answer, and bytes after all loads.
-    """
-
-    loads: dict[tuple[int, int, int], list[Load]] = field(default_factory=dict)
-    cpu: dict[tuple[int, int, int], list[float]] = field(default_factory=dict)
-    start: dict[int, list[float]] = field(default_factory=dict)
-    memory: dict[int, list[int]] = field(default_factory=dict)
+    def bodies(self, server: Server) -> dict[int, bytes]:
+        """A server's requests, by the number of rows."""
+        rows = [list(self.sample[i % len(self.sample)].values()) for i in range(max(ROWS))]
+        return {count: server.body(list(self.sample[0]), rows[:count]) for count in ROWS}
 
 
 def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
@@ -98,52 +80,69 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
     import docker
 
     engine = docker.from_env(timeout=900)
-    images: list[str] = [_STOCK]
-    with TemporaryDirectory(prefix="sixfold-bench-") as name:
-        folder = Path(name)
-        run(train_command(TABLE, search="none", folds=2), folder)
-        board = finished(leaderboard(folder))
-        chosen = [row for row in board if not candidates or row["name"] in candidates]
-        models: dict[str, Path] = {}
-        for number, row in enumerate(chosen, start=1):
-            models[row["name"]] = download(
-                folder, row["model_uri"], folder / "models" / str(number)
-            )
-        all_packages = _with_all_packages(list(models.values()), folder / "stock")
-        try:
-            stock_seconds, _ = run(build_docker_command(str(all_packages), _STOCK), folder)
-            built: dict[str, dict[str, Any]] = {}
-            for number, row in enumerate(chosen, start=1):
-                built[row["name"]] = _build(folder, str(number), row)
-                images.append(built[row["name"]]["tag"])
-            found: dict[tuple[str, str], Figures] = {}
-            for _ in range(rounds):
-                for candidate, made in built.items():
-                    bodies = {count: _body(models[candidate], count) for count in ROWS}
-                    for server in _servers(made["tag"], models[candidate]):
-                        figures = found.setdefault((candidate, server.name), Figures())
-                        _measure(engine, server, bodies, figures)
-            sizes = {name: engine.images.get(name).attrs["Size"] for name in images}
-        finally:
-            for image in images:
-                if engine.images.list(name=image):
-                    engine.images.remove(image, force=True)
-    costs = _costs(found, list(sizes.values()), list(built.values()), stock_seconds)
-    return _result(list(built), found, costs)
+    with TemporaryDirectory(prefix="sixfold-bench-") as name, _removed(engine) as images:
+        chosen, costs = _make(engine, Path(name), candidates, images)
+        found: dict[tuple[str, str], Figures] = {}
+        for number in range(rounds):
+            seldom = number % _EVERY == min(1, rounds - 1)  # between others, where there are some
+            for candidate in chosen:
+                servers = [one for one in _servers(candidate) if seldom or one.name not in _SELDOM]
+                for workers in WORKERS if seldom else WORKERS[:1]:
+                    rates = _in_turn(engine, candidate, servers, workers, found)
+                    said = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+                    _say(f"round {number + 1}, {candidate.name}, workers: {workers}: {said}")
+    return report([one.name for one in chosen], found, costs)
 
 
-def _with_all_packages(models: list[Path], folder: Path) -> Path:
-    """A model with the packages of all of them: an ensemble has but those of its members."""
-    shutil.copytree(models[0], folder)
-    wanted = {line for model in models for line in (model / _PACKAGES).read_text().splitlines()}
-    (folder / _PACKAGES).write_text("\n".join(sorted(wanted)))
-    return folder
+def _make(
+    engine: Any, folder: Path, candidates: Sequence[str], images: list[str]
+) -> tuple[list[Candidate], Costs]:
+    """The training and all images."""
+    _say("training")
+    run(train_command(TABLE, search="none", folds=2), folder)
+    board = finished(leaderboard(folder))
+    known = [row["name"] for row in board]
+    if unknown := sorted(set(candidates) - set(known)):
+        raise SystemExit(f"expected candidates out of {', '.join(known)}; got {unknown[0]}")
+    models = {
+        name: download(folder, row["model_uri"], folder / "models" / str(number))
+        for number, (name, row) in enumerate(zip(known, board, strict=True))
+    }
+    costs = Costs()
+    images += [_STOCK, f"{_STOCK}{_ALL}", _BENTOML, f"{_BENTOML}{_ALL}"]
+    plain = plainest(models.values())
+    _say("building MLflow's image")
+    costs.build["mlflow"] = build_stock(plain, _STOCK, folder)
+    _say("building BentoML's image")
+    costs.build["bentoml"] = build_bentoml(engine, plain, _BENTOML)
+    for tag in (_STOCK, _BENTOML):
+        add_engines(engine, models.values(), tag, f"{tag}{_ALL}")
+    chosen: list[Candidate] = []
+    for row in board:
+        if candidates and row["name"] not in candidates:
+            continue
+        version = len(chosen) + 1
+        _say(f"building the image of {row['name']}")
+        run(command("register", MODEL, "--run", row["run_id"]), folder)
+        built = _build(folder, version)
+        images.append(built["tag"])
+        costs.built.append(built)
+        model = models[row["name"]]
+        sample = json.loads((model / "data" / "model" / "sample.json").read_text())["rows"]
+        chosen.append(Candidate(row["name"], model, built["tag"], sample))
+    _say("building the largest slim image")
+    largest = max(costs.built, key=lambda built: float(built["own_bytes"]))
+    slim = f"{MODEL}-slim:{largest['version']}"
+    images.append(slim)
+    costs.slim = _build(folder, largest["version"], "--slim", "--tag", slim)["bytes"]
+    for name, tag in (("mlflow", _STOCK), ("bentoml", _BENTOML)):
+        costs.size[name] = engine.images.get(tag).attrs["Size"]
+    return chosen, costs
 
 
-def _build(folder: Path, version: str, row: dict[str, Any]) -> dict[str, Any]:
-    """Register a candidate, and build its image; what the command has said."""
-    run(command("register", MODEL, "--run", row["run_id"]), folder)
-    asked = command("build", MODEL, "--version", version, "--json")
+def _build(folder: Path, version: int, *options: str) -> dict[str, Any]:
+    """What `sixfold build` says of a version's image."""
+    asked = command("build", MODEL, "--version", version, "--json", *options)
     done = subprocess.run(
         asked, cwd=folder, env=environment(), capture_output=True, text=True, check=False
     )
@@ -153,198 +152,104 @@ def _build(folder: Path, version: str, row: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _servers(tag: str, model: Path) -> list[Server]:
+def _servers(candidate: Candidate) -> list[Server]:
+    """In the order in which they are loaded: ours beside the echo."""
     echo = str(Path(__file__).with_name("echo.py"))
     uvicorn = ["python", "-m", "uvicorn", "--app-dir", "/echo", "echo:app", "--no-access-log"]
+    entrypoint = [*uvicorn, "--host", "0.0.0.0", "--port", "8080"]
+
+    def mounted(path: Path | str, at: str, mode: str = "ro") -> dict[str, Any]:
+        return {"volumes": {str(path): {"bind": at, "mode": mode}}}
+
+    model = candidate.model
     return [
-        Server("sixfold", tag),
-        # The same image for all, but for packages that most of them would not need.
         Server(
-            "mlflow", _STOCK, {"volumes": {str(model): {"bind": "/opt/ml/model", "mode": "rw"}}}
+            "mlflow",
+            f"{_STOCK}{_ALL}",
+            _SCORING,
+            _split,
+            mounted(model, "/opt/ml/model", "rw"),
         ),
+        Server("sixfold", candidate.image, _SCORING, _split),
         Server(
             "echo",
-            tag,
-            {
-                "volumes": {echo: {"bind": "/echo/echo.py", "mode": "ro"}},
-                "entrypoint": [*uvicorn, "--host", "0.0.0.0", "--port", "8080"],
-            },
+            candidate.image,
+            _SCORING,
+            _split,
+            {"entrypoint": entrypoint, **mounted(echo, "/echo/echo.py")},
         ),
+        Server("bentoml", f"{_BENTOML}{_ALL}", "/predict", _records, mounted(model, "/model")),
     ]
 
 
-@contextmanager
-def _running(engine: Any, server: Server, workers: int, figures: Figures) -> Iterator[Running]:
-    """The server in a container of its own, ready."""
-    options = dict(server.options)
-    if "entrypoint" in options:
-        options["entrypoint"] = [*options["entrypoint"], "--workers", str(workers)]
-    names = ("SIXFOLD_WORKERS", "MLFLOW_MODELS_WORKERS", "PYTHONDONTWRITEBYTECODE")
-    variables = dict(zip(names, (str(workers), str(workers), "1"), strict=True))
-    container = engine.containers.create(server.image, environment=variables, **options)
-    try:
-        start = time.perf_counter()
-        container.start()
-        container.reload()
-        address = container.attrs["NetworkSettings"]["IPAddress"]
-        url = f"http://{address}:8080"
-        while not _answers(f"{url}/ping"):
-            if time.perf_counter() - start > _PATIENCE:
-                raise SystemExit(f"{server.name} did not answer: {container.logs(tail=20)!r}")
-            time.sleep(0.005)
-        figures.start.setdefault(workers, []).append(time.perf_counter() - start)
-        yield Running(f"{url}/invocations", container.attrs["State"]["Pid"])
-    finally:
-        container.remove(force=True, v=True)
+_SCORING = "/invocations"
 
 
-def _measure(engine: Any, server: Server, bodies: dict[int, bytes], figures: Figures) -> None:
-    for workers in WORKERS:
-        with _running(engine, server, workers, figures) as running:
-            for rows, body in bodies.items():
-                load(running.url, body, 1, SECONDS)  # to warm up
-                for connections in CONNECTIONS:
-                    before = _cpu_seconds(running.pid)
-                    found = load(running.url, body, connections, SECONDS)
-                    spent = (_cpu_seconds(running.pid) - before) / found.requests
-                    case = (workers, rows, connections)
-                    figures.loads.setdefault(case, []).append(found)
-                    figures.cpu.setdefault(case, []).append(spent)
-            figures.memory.setdefault(workers, []).append(held_by(running.pid))
+def _split(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    return {"dataframe_split": {"columns": columns, "data": rows}}
 
 
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+def _records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
+    return {"rows": [dict(zip(columns, row, strict=True)) for row in rows]}
 
 
-def _cpu_seconds(pid: int) -> float:
-    """Of a container's processes that live; its workers do from start to end."""
-    first = psutil.Process(pid)
-    times = [each.cpu_times() for each in (first, *first.children(recursive=True))]
-    return float(sum(each.user + each.system for each in times))
-
-
-def _body(model: Path, count: int) -> bytes:
-    """A request of rows like those that the model was tried on."""
-    sample = json.loads((model / "data" / "model" / "sample.json").read_text())["rows"]
-    rows = [list(sample[i % len(sample)].values()) for i in range(count)]
-    return json.dumps({"dataframe_split": {"columns": list(sample[0]), "data": rows}}).encode()
-
-
-def _costs(
+def _in_turn(
+    engine: Any,
+    candidate: Candidate,
+    servers: Sequence[Server],
+    workers: int,
     found: dict[tuple[str, str], Figures],
-    sizes: list[int],
-    built: list[dict[str, Any]],
-    stock_seconds: float,
-) -> dict[str, Any]:
-    """What images take besides CPU: bytes, seconds to build and to start, memory."""
-    ours = [figures for (_, name), figures in found.items() if name == "sixfold"]
-    stock = [figures for (_, name), figures in found.items() if name == "mlflow"]
-    again = [sum(one["seconds"].values()) - one["seconds"]["download"] for one in built[1:]]
-    costs: dict[str, Any] = {
-        "image_bytes": max(sizes[1:]),
-        "mlflow_image_bytes": sizes[0],
-        "build_seconds": median(again) if again else None,
-        "mlflow_build_seconds": stock_seconds,
-    }
-    for name, servers in (("", ours), ("mlflow_", stock)):
-        costs[f"{name}start_seconds"] = median(t for one in servers for t in one.start[2])
-        costs[f"{name}memory_bytes"] = max(b for one in servers for b in one.memory[2])
-    costs["within"] = (
-        costs["image_bytes"] <= _SIZE * costs["mlflow_image_bytes"]
-        and costs["start_seconds"] <= _START
-        and costs["memory_bytes"] <= _MEMORY
-        and (costs["build_seconds"] or 0) <= _BUILD
-    )
-    return costs
+) -> dict[str, float]:
+    """Load each server with one candidate; single rows a second over the most connections.
+
+    Raises
+    ------
+    SystemExit
+        Servers of the same model do not predict the same.
+    """
+    rates: dict[str, float] = {}
+    predicted: dict[str, list[Any]] = {}
+    for server in servers:
+        figures = found.setdefault((candidate.name, server.name), Figures())
+        bodies = candidate.bodies(server)
+        with running(engine, server, workers, bodies[1]) as one:
+            figures.start.setdefault(workers, []).append(one.start_seconds)
+            if server.name != "echo":
+                predicted[server.name] = one.predict(bodies[max(ROWS)])
+            _load(one, bodies, workers, figures)
+            figures.memory.setdefault(workers, []).append(one.memory())
+        rates[server.name] = figures.loads[workers, 1, max(CONNECTIONS)][-1].rate
+    for name, labels in predicted.items():
+        if labels != predicted["sixfold"]:
+            raise SystemExit(f"{name} and sixfold predict differently with {candidate.name}")
+    return rates
 
 
-def _told(costs: dict[str, Any]) -> str:
-    def megabytes(name: str) -> str:
-        return f"{costs[name] / 1e6:,.0f} MB"
-
-    build = f"{costs['build_seconds']:.1f} s" if costs["build_seconds"] else "not measured"
-    lines = (
-        f"Image {megabytes('image_bytes')}, MLflow's {megabytes('mlflow_image_bytes')} "
-        f"(at most {_SIZE:.0%} of it)",
-        f"a further version is built in {build} beyond its download (at most {_BUILD:.0f} s), "
-        f"MLflow's in {costs['mlflow_build_seconds']:.0f} s",
-        f"two workers first answer after {costs['start_seconds']:.2f} s (at most {_START} s), "
-        f"MLflow's after {costs['mlflow_start_seconds']:.1f} s",
-        f"and hold at most {megabytes('memory_bytes')} after all loads (at most "
-        f"{_MEMORY / 1e6:.0f} MB), MLflow's {megabytes('mlflow_memory_bytes')}",
-    )
-    return f"{'; '.join(lines)}: {'within' if costs['within'] else 'NOT within'}"
+def _load(one: Running, bodies: dict[int, bytes], workers: int, figures: Figures) -> None:
+    for rows, body in bodies.items():
+        rate = load(one.url, body, 1, _WARM).rate
+        seconds = min(_MOST, max(_LEAST, _REQUESTS / rate))
+        for connections in CONNECTIONS:
+            one.settle()
+            before = one.cpu_seconds()
+            done = load(one.url, body, connections, seconds)
+            spent = (one.cpu_seconds() - before) / done.requests
+            case = (workers, rows, connections)
+            figures.loads.setdefault(case, []).append(done)
+            figures.cpu.setdefault(case, []).append(spent)
 
 
-def _result(
-    candidates: Sequence[str], found: dict[tuple[str, str], Figures], costs: dict[str, Any]
-) -> Result:
-    rows: list[list[str]] = []
-    figures: list[dict[str, Any]] = []
-    for candidate in candidates:
-        ours, stock, floor = (found[candidate, name] for name in ("sixfold", "mlflow", "echo"))
-        for case in ours.loads:
-            workers, count, connections = case
-            rates = [_middle(one.loads[case], "rate") for one in (ours, stock, floor)]
-            cpu = [median(one.cpu[case]) * 1e6 for one in (ours, stock, floor)]
-            faster, share = rates[0] / rates[1], rates[0] / rates[2]
-            within = faster >= _FASTER[count] and (count > 1 or share >= _OF_FLOOR)
-            p50, p99 = (_middle(ours.loads[case], name) * 1e3 for name in ("p50", "p99"))
-            rows.append(
-                [
-                    candidate,
-                    f"{workers} / {count} / {connections}",
-                    *[show(rate) for rate in rates],
-                    f"{faster:.0f} times",
-                    f"{share:.2f}",
-                    *[show(value) for value in (p50, p99)],
-                    *[show(value) for value in cpu],
-                    "yes" if within else "NO",
-                ]
-            )
-            figures.append(
-                {
-                    "candidate": candidate,
-                    "workers": workers,
-                    "rows": count,
-                    "connections": connections,
-                    "rates": dict(zip(("sixfold", "mlflow", "echo"), rates, strict=True)),
-                    "cpu_microseconds": dict(zip(("sixfold", "mlflow", "echo"), cpu, strict=True)),
-                    "p50_ms": p50,
-                    "p99_ms": p99,
-                    "within": within,
-                }
-            )
-    figures.append(costs)
-    return Result(
-        "serving",
-        "Requests a second of the image, of MLflow's own image of the same version, and of an echo "
-        "of JSON on the same server: one row at least 50 times MLflow's and 0.6 of the echo's, 100 "
-        f"rows at least 25 times MLflow's. {_told(costs)}",
-        [
-            "candidate",
-            "workers / rows / connections",
-            "requests/s",
-            "MLflow's image",
-            "echo",
-            "faster",
-            "of the echo",
-            "p50, ms",
-            "p99, ms",
-            "CPU µs a request",
-            "MLflow's",
-            "echo's",
-            "within",
-        ],
-        rows,
-        figures,
-    )
+@contextmanager
+def _removed(engine: Any) -> Iterator[list[str]]:
+    """A list of images, which are removed at the end."""
+    images: list[str] = []
+    try:
+        yield images
+    finally:
+        for image in reversed(images):
+            if engine.images.list(name=image):
+                engine.images.remove(image, force=True)
 
 
-def _middle(loads: list[Load], name: str) -> float:
-    return median(getattr(one, name) for one in loads)
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)

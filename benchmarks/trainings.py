@@ -102,11 +102,12 @@ def build_docker_command(uri: str, image: str) -> list[str | Path]:
 
 
 def download(folder: Path, uri: str, to: Path) -> Path:
-    """A model's files."""
+    """A logged model's files, out of the embedded store in `folder`."""
+    from mlflow.artifacts import download_artifacts
+
+    place = _client(folder).get_logged_model(uri.rpartition("/")[2]).artifact_location
     to.mkdir(parents=True)
-    mlflow = Path(sys.executable).with_name("mlflow")
-    run([mlflow, "artifacts", "download", "-u", uri, "-d", to], folder)
-    return to
+    return Path(download_artifacts(artifact_uri=place, dst_path=str(to)))
 
 
 def mlflow_run_command(data: str, **options: object) -> list[str | Path]:
