@@ -14,6 +14,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from sqlalchemy import make_url
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -277,3 +278,11 @@ def test_compose_opens_loopback_only_and_has_no_password() -> None:
         for name, value in service["environment"].items():
             if re.search("PASSWORD|KEY|STORE_URI", name):
                 assert re.search(r"\${\w+:\?", value), f"{name} has a value of its own"
+
+
+def test_compose_names_a_driver_of_the_database_that_the_image_has() -> None:
+    """What SQLAlchemy takes by default for PostgreSQL has changed, and is another package's."""
+    address = COMPOSE["services"]["server"]["environment"]["MLFLOW_BACKEND_STORE_URI"]
+    url = make_url(re.sub(r"\$\{[^}]*\}", "password", address))
+    driver = url.get_dialect().import_dbapi().__name__
+    assert f"{driver}-binary" in pins("requirements.lock")

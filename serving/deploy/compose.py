@@ -1,6 +1,9 @@
 """A version as a Compose file that a person can read, change and keep beside other services."""
 
 import json
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,9 @@ _TEXT = """\
 #   docker compose up --detach --wait      # returns when it answers
 #   docker compose down                    # ends it after the requests in flight
 #
-# Compose replaces a container by ending it first: a new version is away for about a second.
-# `sixfold deploy {model} --to docker` and `--to kubernetes` change versions without a gap.
-name: {name}
-
+# Debian's docker-compose 1.29 reads it too, but has no `--wait`. Compose replaces a container by
+# ending it first: a new version is away for some seconds. `sixfold deploy {model} --to docker` and
+# `--to kubernetes` change versions without a gap.
 services:
   server:
     image: {image}
@@ -51,7 +53,6 @@ def render(release: Release, wanted: Wanted) -> str:
     text = _TEXT.format(
         model=release.model,
         version=release.version,
-        name=deployment(release.model),
         image=json.dumps(release.image),
         port=wanted.port or _PORT,
         cpu=f"{wanted.cpu:g}",
@@ -98,11 +99,12 @@ def write(release: Release, wanted: Wanted, folder: Path) -> Path:
     """
     read_token(wanted.token_file)
     path = folder / FILE
-    name = deployment(release.model)
+    label = f"{MODEL}: {json.dumps(release.model)}\n"
     try:
-        if path.exists() and f"\nname: {name}\n" not in path.read_text():
+        if path.exists() and label not in path.read_text():
             raise UserError(
-                f"expected no {path}, or the one of {name}, got another; name a folder: --write"
+                f"expected no {path}, or the one of {release.model}, got another; name a folder: "
+                "--write"
             )
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(render(release, wanted))
@@ -119,15 +121,41 @@ def default_folder(model: str) -> Path:
     return Path(deployment(model).replace("sixfold-", "deploy-", 1))
 
 
+def command(path: Path) -> str:
+    """How the file is brought up, with the Compose that is here."""
+    file = shlex.quote(str(path))
+    if shutil.which("docker-compose") and not _has_plugin():
+        return f"docker-compose --file {file} up --detach"
+    return f"docker compose --file {file} up --detach --wait"
+
+
 def remove(engine: Any, model: str) -> list[str]:
-    """Remove the containers and networks that Compose has made; what was there."""
-    chosen = {"label": f"{PROJECT}={deployment(model)}"}
-    gone = []
-    for container in engine.containers.list(all=True, filters=chosen):
+    """Remove the containers of a model that Compose has made, and their networks; what was there.
+
+    What a person has put beside them in the file stays, and so does a network that it uses.
+    """
+    gone, projects = [], set()
+    for container in engine.containers.list(
+        all=True, filters={"label": [f"{MODEL}={model}", PROJECT]}
+    ):
+        projects.add(container.labels[PROJECT])
         container.stop(timeout=45)
         container.remove(force=True)
         gone.append(f"container {container.name}")
-    for network in engine.networks.list(filters=chosen):
-        network.remove()
-        gone.append(f"network {network.name}")
+    for project in sorted(projects):
+        chosen = {"label": f"{PROJECT}={project}"}
+        if engine.containers.list(all=True, filters=chosen):
+            continue
+        for network in engine.networks.list(filters=chosen):
+            network.remove()
+            gone.append(f"network {network.name}")
     return gone
+
+
+def _has_plugin() -> bool:
+    """Whether `docker` knows the command `compose`."""
+    try:
+        done = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0

@@ -61,7 +61,7 @@ def _to_compose(
         "file": str(path),
         "said": [
             f"{path} is written for {found.model} version {found.version}",
-            f"docker compose --project-directory {path.parent} up --detach --wait",
+            compose.command(path),
         ],
     }
 

@@ -1,4 +1,4 @@
-"""`sixfold deploy --to docker`: to the next version under load, and back from a bad one."""
+"""`sixfold deploy` on this machine: Docker, under load and back from a bad version; Compose."""
 
 import json
 import os
@@ -284,6 +284,40 @@ def test_a_deployment_that_was_killed_is_finished_by_the_next(
     undeploy(model)
 
 
+def test_compose_runs_the_file_that_is_written(
+    model: Released, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    """Up, with a token; on to the next version; away."""
+    (port,) = free_ports(1)
+    token = tmp_path / "token"
+    token.write_text("first-token\n")
+    token.chmod(0o644)  # the container's user is another
+    folder = tmp_path / f"Compose {model.model}"
+    options = ["--port", str(port), "--write", str(folder), "--token-file", str(token)]
+    try:
+        for version in ("1", "2"):
+            printed = model.deploy("compose", version, *options)
+            (up,) = [line for line in printed.splitlines() if " up --detach" in line]
+            subprocess.run(shlex.split(up), check=True, capture_output=True)
+            wait_until(lambda: listens(port) and ask(port, model, "first-token") == 200)
+            assert ask(port, model) == 401
+        (found,) = status(model, code=1)["deployed"]
+        assert (found["where"], found["version"]) == ("compose", "2")
+        assert found["url"] == f"http://127.0.0.1:{port}"
+        host = engine.containers.get(found["name"]).attrs["HostConfig"]
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert (host["NanoCpus"], host["Memory"]) == (1_000_000_000, 512 << 20)
+        printed = call(model.folder, "sixfold", ["undeploy", model.model, "--to", "compose"])
+        assert found["name"] in printed
+        assert "network" in printed
+        assert not listens(port)
+    finally:
+        left = {"label": f"sixfold.deployment={model.model}"}
+        for container in engine.containers.list(all=True, filters=left):
+            container.remove(force=True)
+
+
 def ask(port: int, model: Released, token: str = "") -> int:
     """Status of a prediction."""
     headers = {"Content-Type": "application/json"}
@@ -297,3 +331,5 @@ def ask(port: int, model: Released, token: str = "") -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+    except OSError:  # the port is kept, and nobody is there yet
+        return 0
