@@ -77,7 +77,7 @@ def render(release: Release, wanted: Wanted) -> str:
             f"    file: {json.dumps(str(wanted.token_file.absolute()))}  # readable by user 10001\n"
         )
     if wanted.record and not wanted.record.folder:
-        text += "\nvolumes:\n  recordings:\n"
+        text += f"\nvolumes:\n  recordings: {{name: {deployment(release.model)}_recordings}}\n"
     return text
 
 

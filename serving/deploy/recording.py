@@ -188,7 +188,6 @@ def folder_owner(folder: Path) -> str:
 
 def kept(engine: Any, model: str) -> list[str]:
     """Volumes on this machine that a model's recordings are in."""
-    # Compose puts the project's name before that of the volume.
     return _volumes(engine, [volume_name(model), f"{deployment(model)}_recordings"])
 
 

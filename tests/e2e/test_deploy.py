@@ -287,13 +287,13 @@ def test_a_deployment_that_was_killed_is_finished_by_the_next(
 def test_compose_runs_the_file_that_is_written(
     model: Released, engine: docker.DockerClient, tmp_path: Path
 ) -> None:
-    """Up, with a token; on to the next version; away."""
+    """Up, with a token and recordings; on to the next version; away."""
     (port,) = free_ports(1)
     token = tmp_path / "token"
     token.write_text("first-token\n")
     token.chmod(0o644)  # the container's user is another
     folder = tmp_path / f"Compose {model.model}"
-    options = ["--port", str(port), "--write", str(folder), "--token-file", str(token)]
+    options = ["--port", str(port), "--write", str(folder), "--token-file", str(token), "--record"]
     try:
         for version in ("1", "2"):
             printed = model.deploy("compose", version, *options)
@@ -308,14 +308,18 @@ def test_compose_runs_the_file_that_is_written(
         assert host["ReadonlyRootfs"]
         assert host["CapDrop"] == ["ALL"]
         assert (host["NanoCpus"], host["Memory"]) == (1_000_000_000, 512 << 20)
-        printed = call(model.folder, "sixfold", ["undeploy", model.model, "--to", "compose"])
+        words = ["undeploy", model.model, "--to", "compose", "--recordings"]
+        printed = call(model.folder, "sixfold", words)
         assert found["name"] in printed
         assert "network" in printed
+        assert f"{model.name}_recordings" in printed
         assert not listens(port)
     finally:
         left = {"label": f"sixfold.deployment={model.model}"}
         for container in engine.containers.list(all=True, filters=left):
             container.remove(force=True)
+        for volume in engine.volumes.list(filters={"name": f"{model.name}_recordings"}):
+            volume.remove()
 
 
 def ask(port: int, model: Released, token: str = "") -> int:

@@ -46,7 +46,7 @@ def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
     whole = yaml.safe_load(compose.render(CHURN, Wanted("churn", record=Recording())))
     (server,) = whole["services"].values()
     assert server["volumes"] == ["recordings:/recordings"]
-    assert "recordings" in whole["volumes"]
+    assert whole["volumes"] == {"recordings": {"name": "sixfold-churn_recordings"}}
     assert server["environment"]["SIXFOLD_RECORD"] == "/recordings"
     assert server["read_only"] is True
     assert "user" not in server, "the image's own, who owns the volume"
