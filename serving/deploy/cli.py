@@ -53,6 +53,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 )
 @click.option("--gateway", default=None, help="That the canary's route belongs to: gateway.")
 @click.option("--monitor", is_flag=True, default=None, help="With a ServiceMonitor.")
+@click.option("--traces", default="", metavar="URL", help="Of the collector that traces go to.")
 @_namespace
 @click.option("--image", default="", metavar="NAME:TAG", help="Default: the version's, here.")
 @click.option(
@@ -189,6 +190,7 @@ def status(model: str, as_json: bool) -> None:
 
 
 def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
+    from serving.deploy.collector import parse_traces
     from serving.deploy.wanted import Wanted, parse_cpu, parse_memory
 
     _check_options(to, asked)
@@ -212,6 +214,7 @@ def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
         gateway=asked["gateway"] or "gateway",
         monitor=bool(asked["monitor"]),
         record=recording(asked),
+        traces=parse_traces(asked["traces"]) if asked["traces"] else "",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from serving.deploy.collector import egress
 from serving.deploy.names import deployment, slug
 from serving.deploy.recording import INSIDE, Recording, volume_name
 from serving.deploy.wanted import Release, Wanted, settings
@@ -63,6 +64,8 @@ def stable(
     scaler = by_kind["HorizontalPodAutoscaler"]["spec"]
     scaler["minReplicas"] = wanted.replicas
     scaler["maxReplicas"] = wanted.replicas * MOST_REPLICAS
+    if wanted.traces:
+        by_kind["NetworkPolicy"]["spec"]["egress"] = egress(wanted.traces)
     if wanted.monitor and token:
         credentials = {"name": f"{name}-token", "key": "token"}
         for endpoint in by_kind["ServiceMonitor"]["spec"]["endpoints"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from serving.build import Wanted as WantedImage
 from serving.build import build, find
+from serving.deploy import collector
 from serving.deploy.recording import Recording
 from training.errors import UserError
 
@@ -52,6 +53,8 @@ class Wanted:
         With a ServiceMonitor.
     record : Recording, optional
         Keep requests and predictions.
+    traces : str
+        URL of the collector that traces go to; '' for none.
     """
 
     model: str
@@ -68,6 +71,7 @@ class Wanted:
     gateway: str = "gateway"
     monitor: bool = False
     record: Recording | None = None
+    traces: str = ""
 
 
 @dataclass(frozen=True)
@@ -169,4 +173,6 @@ def settings(wanted: Wanted) -> dict[str, str]:
         found["SIXFOLD_WORKERS"] = str(wanted.workers)
     if wanted.record:
         found |= wanted.record.settings()
+    if wanted.traces:
+        found |= collector.settings(wanted.traces)
     return found

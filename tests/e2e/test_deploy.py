@@ -183,7 +183,7 @@ def test_a_disk_that_is_full_costs_no_answer(model: Released, engine: docker.Doc
 def test_containers_can_do_little(model: Released, engine: docker.DockerClient) -> None:
     (port,) = free_ports(1)
     options = ["--port", str(port), "--cpu", "0.5", "--memory", "256m", "--workers", "2"]
-    model.deploy("docker", "1", *options)
+    model.deploy("docker", "1", *options, "--traces", "http://127.0.0.1:4318")  # nobody is there
     for name in (model.name, f"{model.name}-front"):
         container = engine.containers.get(name)
         host = container.attrs["HostConfig"]
@@ -193,6 +193,8 @@ def test_containers_can_do_little(model: Released, engine: docker.DockerClient) 
         assert host["RestartPolicy"]["Name"] == "unless-stopped"
         assert container.attrs["Config"]["User"] not in ("", "0", "root")
         assert container.attrs["Config"]["Healthcheck"]["Test"]
+    variables = engine.containers.get(model.name).attrs["Config"]["Env"]
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318" in variables
     server = engine.containers.get(model.name).attrs["HostConfig"]
     assert (server["NanoCpus"], server["Memory"]) == (500_000_000, 256 << 20)
     assert not server["PortBindings"]

@@ -18,6 +18,8 @@ from sixfold import main
         (["--to", "docker", "--memory", "lots"], "expected --memory such as 512m"),
         (["--to", "docker", "--cpu", "many"], "expected --cpu such as 1"),
         (["--to", "docker", "--record-class", "a"], "expected no --record-class with --to docker"),
+        (["--to", "docker", "--traces", "collector:4318"], "expected --traces with the URL"),
+        (["--to", "docker", "--traces", "http://u:p@a:4318"], "without a user and password"),
         (["--to", "docker", "--record-size", "1g"], "expected --record with --record-size"),
         (["--to", "kubernetes", "--record-access", "ReadWriteOnce"], "expected --record with"),
         (["--to", "kubernetes", "--record", "here"], "goes to a PersistentVolumeClaim"),

@@ -46,7 +46,7 @@ def strings(value: Any) -> Iterator[str]:
 
 def everything() -> list[Object]:
     record = Recording(storage_class="nfs", share=0.1)
-    wanted = Wanted("churn", canary=10, monitor=True, record=record)
+    wanted = Wanted("churn", canary=10, monitor=True, record=record, traces="http://otel:4318")
     return [
         *manifests.stable(CHURN, wanted, NEW, token="7"),
         *manifests.canary(CHURN, wanted, token="7"),
@@ -155,6 +155,18 @@ def test_the_network_lets_requests_in_and_nothing_out() -> None:
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert policy["egress"] == []
     assert [rule["ports"] for rule in policy["ingress"]] == [[{"port": "http", "protocol": "TCP"}]]
+
+
+def test_traces_may_leave_to_the_collector_and_nothing_else() -> None:
+    wanted = Wanted("churn", traces="https://otel.example/prefix")
+    found = by_kind(manifests.stable(CHURN, wanted, NEW))
+    (container,) = pods(found["Deployment"])["containers"]
+    variable = {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "https://otel.example/prefix"}
+    assert variable in container["env"]
+    assert found["NetworkPolicy"]["spec"]["egress"] == [
+        {"ports": [{"port": 443, "protocol": "TCP"}]},
+        {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
+    ]
 
 
 def test_an_older_cluster_gets_the_same_objects_in_its_form() -> None:
