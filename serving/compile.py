@@ -127,10 +127,8 @@ def to_onnx(model: "Model") -> "onnx.ModelProto":
             known = np.zeros((len(member.present), classes))
             known[np.arange(len(member.present)), member.present] = 1.0
             found = graph.op("MatMul", found, graph.constant(known))
-        if member.weight != 1.0:
-            found = graph.op("Mul", found, graph.constant(member.weight))
         parts.append(found)
-    whole = parts[0] if len(parts) == 1 else graph.op("Sum", *parts)
+    whole = graph.weighted(parts, [member.weight for member in model.members])
     if classes:
         return graph.model(whole, rank=2)
     return graph.model(graph.op("Reshape", whole, graph.constant([-1], np.int64)), rank=1)

@@ -28,10 +28,10 @@ def _one(member: Any, graph: Graph, matrix: str) -> str:
     scores = _DECISIONS[name](member.estimator, graph, matrix)
     slopes = np.array([calibrator.a_ for calibrator in member.calibrators])
     shifts = np.array([calibrator.b_ for calibrator in member.calibrators])
-    lines = graph.op("Mul", scores, graph.constant(-slopes))
-    found = graph.op("Sigmoid", graph.op("Sub", lines, graph.constant(shifts)))
+    lines = graph.affine(scores, np.diag(-slopes), -shifts)
     if len(member.classes) == 2:
-        return graph.binary(found)
+        return graph.logistic(lines)
+    found = graph.op("Sigmoid", lines)
     total = graph.op("ReduceSum", found, graph.constant([1], np.int64), keepdims=1)
     even = graph.constant(1.0 / len(member.classes))
     none = graph.op("Equal", total, graph.constant(0.0))

@@ -27,8 +27,7 @@ def transformed_target(estimator: Any, graph: Graph, matrix: str) -> str:
     if type(scaler).__name__ != "StandardScaler":
         raise NotConvertible(f"a target transformed by {type(scaler).__name__} is not compiled")
     found = convert(estimator.regressor_, graph, matrix)
-    scaled = graph.op("Mul", found, graph.constant(scaler.scale_))
-    return graph.op("Add", scaled, graph.constant(scaler.mean_))
+    return graph.affine(found, np.diag(scaler.scale_), scaler.mean_)
 
 
 def bagging_classifier(estimator: Any, graph: Graph, matrix: str) -> str:
@@ -57,10 +56,7 @@ def dummy_regressor(estimator: Any, graph: Graph, matrix: str) -> str:
 
 def mean(members: list[str], graph: Graph) -> str:
     """The mean of values of one shape."""
-    if len(members) == 1:
-        return members[0]
-    share = graph.constant(1 / len(members))
-    return graph.op("Mul", graph.op("Sum", *members), share)
+    return graph.weighted(members, [1 / len(members)] * len(members))
 
 
 def _mean(estimator: Any, graph: Graph, matrix: str) -> str:

@@ -18,7 +18,7 @@ def svr(estimator: Any, graph: Graph, matrix: str) -> str:
 def nystroem(estimator: Any, graph: Graph, matrix: str) -> str:
     """The kernel to a sample of rows, whitened."""
     similar = _kernel(estimator, estimator.components_, graph, matrix)
-    return graph.op("MatMul", similar, graph.constant(estimator.normalization_.T))
+    return graph.affine(similar, estimator.normalization_.T, 0.0)
 
 
 def svc_decision(estimator: Any, graph: Graph, matrix: str) -> str:
@@ -57,7 +57,7 @@ def _kernel(estimator: Any, vectors: Any, graph: Graph, matrix: str) -> str:
     gamma = float(getattr(estimator, "_gamma", estimator.gamma))
     vectors = np.asarray(vectors.toarray() if hasattr(vectors, "toarray") else vectors, np.float64)
     own = graph.op("ReduceSumSquare", matrix, graph.constant([1], np.int64), keepdims=1)
-    cross = graph.op("MatMul", matrix, graph.constant(-2.0 * vectors.T))
-    lengths = graph.op("Add", own, graph.constant((vectors**2).sum(axis=1)))
-    distance = graph.op("Max", graph.op("Add", lengths, cross), graph.constant(0.0))
-    return graph.op("Exp", graph.op("Mul", distance, graph.constant(-gamma)))
+    weights = graph.constant(2.0 * gamma * vectors.T)
+    cross = graph.op("Gemm", matrix, weights, graph.constant(-gamma * (vectors**2).sum(axis=1)))
+    distance = graph.op("Sub", cross, graph.op("Mul", own, graph.constant(gamma)))
+    return graph.op("Exp", graph.op("Min", distance, graph.constant(0.0)))

@@ -21,5 +21,5 @@ def logistic_regression(estimator: Any, graph: Graph, matrix: str) -> str:
     """The softmax of the decisions, and of two classes the sigmoid."""
     scores = decision(estimator, graph, matrix)
     if len(estimator.classes_) == 2:
-        return graph.binary(graph.op("Sigmoid", scores))
+        return graph.logistic(scores)
     return graph.op("Softmax", scores, axis=1)

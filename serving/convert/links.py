@@ -20,7 +20,7 @@ def probabilities(sums: str, targets: int, start: Any, graph: Graph) -> str:
         What the sums begin with.
     graph : Graph
     """
-    begun = graph.op("Add", sums, graph.constant(np.ravel(start)))
     if targets == 1:
-        return graph.binary(graph.op("Sigmoid", begun))
+        return graph.logistic(graph.affine(sums, [[1.0]], np.ravel(start)))
+    begun = graph.op("Add", sums, graph.constant(np.ravel(start)))
     return graph.op("Softmax", begun, axis=1)

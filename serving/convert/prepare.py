@@ -15,7 +15,8 @@ def column_transformer(estimator: Any, graph: Graph, matrix: str) -> str:
         if (name == "remainder" and transformer == "drop") or not len(columns):
             continue
         positions = np.arange(estimator.n_features_in_)[columns].tolist()
-        given = graph.columns(matrix, positions)
+        whole = positions == list(range(estimator.n_features_in_))
+        given = matrix if whole else graph.columns(matrix, positions)
         if transformer == "passthrough" or type(transformer).__name__ == "FunctionTransformer":
             parts.append(given)
         elif levels := _levels(transformer):
@@ -42,8 +43,7 @@ def standard_scaler(estimator: Any, graph: Graph, matrix: str) -> str:
     width = estimator.n_features_in_
     mean = np.zeros(width) if estimator.mean_ is None else estimator.mean_
     scale = np.ones(width) if estimator.scale_ is None else estimator.scale_
-    centred = graph.op("Sub", matrix, graph.constant(mean))
-    return graph.op("Div", centred, graph.constant(scale))
+    return graph.scaled(matrix, mean, scale)
 
 
 def _levels(transformer: Any) -> list[int]:

@@ -54,7 +54,6 @@ def add_trees(trees: list[Tree], targets: int, graph: Graph, matrix: str) -> str
     targets : int
     graph : Graph
     matrix : str
-        In double precision; of single-precision libraries, rounded to it before.
     """
     if trees[0].value.ndim == 1:
         return _ensemble(trees, targets, graph, matrix)
@@ -68,6 +67,30 @@ def add_trees(trees: list[Tree], targets: int, graph: Graph, matrix: str) -> str
     leaves = graph.cast(_ensemble(numbered, len(trees), graph, matrix), np.int64)
     values = graph.op("Gather", graph.constant(table), leaves, axis=0)
     return graph.op("ReduceSum", values, graph.constant([1], np.int64), keepdims=0)
+
+
+def for_doubles(thresholds: np.ndarray, strict: bool = False) -> np.ndarray:
+    """Thresholds for numbers as they are, of a library that rounds these to single precision.
+
+    Parameters
+    ----------
+    thresholds : ndarray
+    strict : bool, default False
+        They are compared by `<` and not by `<=`.
+
+    Returns
+    -------
+    ndarray of float64
+        `x <= found` wherever `float32(x) <= threshold`, or `float32(x) < threshold`.
+    """
+    given = np.asarray(thresholds, np.float64)
+    least = given.astype(np.float32)
+    above = least >= given if strict else least > given
+    least = np.where(above, np.nextafter(least, np.float32(-np.inf)), least)
+    following = np.nextafter(least, np.float32(np.inf)).astype(np.float64)
+    middle = (least + following) / 2  # which rounds to the one of the two that is even
+    is_even = least.view(np.uint32) % 2 == 0
+    return np.where(is_even, middle, np.nextafter(middle, -np.inf))
 
 
 def _ensemble(trees: list[Tree], targets: int, graph: Graph, matrix: str) -> str:

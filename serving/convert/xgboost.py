@@ -7,7 +7,7 @@ import numpy as np
 
 from serving.convert import NotConvertible
 from serving.convert.links import probabilities
-from serving.convert.trees import LT, Tree, add_trees
+from serving.convert.trees import LEQ, Tree, add_trees, for_doubles
 from serving.graph import Graph
 
 
@@ -37,8 +37,7 @@ def _sums(estimator: Any, graph: Graph, matrix: str) -> tuple[str, np.ndarray, i
     trees = [
         _tree(tree, target) for tree, target in zip(model["trees"], model["tree_info"], strict=True)
     ]
-    single = graph.cast(graph.cast(matrix, np.float32), np.float64)
-    return add_trees(trees, targets, graph, single), start, targets
+    return add_trees(trees, targets, graph, matrix), start, targets
 
 
 def _tree(tree: dict[str, Any], target: int) -> Tree:
@@ -48,8 +47,8 @@ def _tree(tree: dict[str, Any], target: int) -> Tree:
     condition = np.asarray(tree["split_conditions"], np.float32).astype(np.float64)
     return Tree(
         feature=np.asarray(tree["split_indices"], np.int64),
-        threshold=condition,
-        mode=np.full(len(left), LT),
+        threshold=for_doubles(condition, strict=True),
+        mode=np.full(len(left), LEQ),
         missing=np.asarray(tree["default_left"], bool),
         true=left,
         false=np.asarray(tree["right_children"], np.int64),
