@@ -15,17 +15,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from registry.store import find_version, in_stage, read_facts, reported
+from registry.store import find_version, in_stage, reported
 from registry.version import Version, local_model
 from serving import engine as engines
 from serving.base import base_image
 from serving.check import Checked, check_image
-from serving.compile import SCHEMA, Compiled
+from serving.compile import Compiled
 from serving.image import with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
+from serving.origin import read_origin
 from serving.packages import model_packages
-from serving.pipeline_image import pipeline_base
+from serving.pipeline_image import pipeline_base, pyfunc_base
 from serving.sbom import sbom
+from serving.server.bundle import PYFUNC
 from training.aside import call_aside, import_ahead
 from training.errors import SixfoldError, UserError
 
@@ -114,8 +116,8 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     Raises
     ------
     UserError
-        No such version, nothing in Production, no Docker, a name that no image may have, or a
-        registry that does not take the image.
+        No such version, nothing in Production, no Docker, a name that no image may have, a model
+        without a signature, or a registry that does not take the image.
     SixfoldError
         The image has failed one of its checks, and is removed.
     """
@@ -130,30 +132,28 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     tag = image_name(version.model, version.version, wanted.tag)
     engine = engines.connect()
     with reported("reading the registry"):
-        facts = read_facts(client, version)
+        origin = read_origin(client, version)
     seconds: dict[str, float] = {}
     base = base_image(engine, wanted.platform, slim=wanted.slim, say=say)
     candidate = f"{_CANDIDATE}:{secrets.token_hex(6)}"
     packages: list[str] = []
     with TemporaryDirectory(prefix="sixfold-") as name:
         folder = Path(name)
+        (downloads := folder / "download").mkdir()
         say(f"{version.name}: downloading the model")
         with _timed(seconds, "download"), reported("downloading the model"):
-            model = local_model(version, _made(folder / "download"))
+            model = local_model(version, downloads)
         say(f"{version.name}: compiling")
         bundle = folder / "bundle"
         with _timed(seconds, "compile"):
             compiled = _compiled(model, bundle, _told(version))
         say(f"{version.name}: {compiled.why}")
         if compiled.path == "pipeline":
-            if not (bundle / SCHEMA).is_file():
-                raise UserError(
-                    f"expected a model that Sixfold has trained, got {version.name}; build its "
-                    f"image by `mlflow models build-docker -m {version.uri} --env-manager local`"
-                )
             base = pipeline_base(engine, base, model, wanted.platform, say)
             packages = model_packages(model)
-        labels = image_labels(facts, compiled.path)
+        elif compiled.path == PYFUNC:
+            base, packages = pyfunc_base(engine, base, model, wanted.platform, say)
+        labels = image_labels(origin, compiled.path)
         with _timed(seconds, "image"):
             if wanted.slim:
                 say(f"building {tag}")
@@ -175,7 +175,7 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     finally:
         engines.remove(engine, candidate)
     with _timed(seconds, "record"):
-        _keep(client, facts.run_id, listed, wanted.sbom, f"{version.model}-{version.version}", say)
+        _keep(client, origin.run_id, listed, wanted.sbom, f"{version.model}-{version.version}", say)
     if wanted.push:
         say(f"pushing {tag}")
         with _timed(seconds, "push"):
@@ -184,7 +184,7 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     return Built(
         model=version.model,
         version=version.version,
-        run_id=facts.run_id,
+        run_id=origin.run_id,
         tag=tag,
         image=image.id,
         path=compiled.path,
@@ -287,11 +287,6 @@ def _told(version: Version) -> dict[str, str]:
 def _split(tag: str) -> tuple[str, str]:
     repository, _, number = tag.rpartition(":")
     return repository, number
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 @contextmanager

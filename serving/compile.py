@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serving.convert import NotConvertible, convert
+from serving.foreign import describe
 from serving.graph import Graph
+from serving.server.bundle import PYFUNC
 from training.sample import FILE as SAMPLE
 from training.sample import read_sample
 
@@ -43,7 +45,7 @@ class Compiled:
 
     Attributes
     ----------
-    path : {'onnx', 'pipeline'}
+    path : {'onnx', 'pipeline', 'pyfunc'}
     why : str
         One sentence.
     rows : int
@@ -67,7 +69,8 @@ def compile_model(model: Path, bundle: Path, facts: Mapping[str, Any]) -> Compil
         A logged model's folder, `MLmodel` in it.
     bundle : Path
         A folder that is made: `bundle.json`, and `schema.json`, `sample.json` and `model.onnx`,
-        or the model itself in `model/` where it is not compiled.
+        or the model itself in `model/` where it is not compiled. For one that Sixfold has not
+        trained see `foreign.py`.
     facts : mapping
         `model`, `version` and what else is to stand in `bundle.json`, beside the MLflow that has
         logged the model.
@@ -75,6 +78,11 @@ def compile_model(model: Path, bundle: Path, facts: Mapping[str, Any]) -> Compil
     Returns
     -------
     Compiled
+
+    Raises
+    ------
+    UserError
+        A model that Sixfold has not trained, without a signature or MLflow's `python_function`.
     """
     bundle.mkdir(parents=True)
     data = model / "data" / "model"
@@ -84,8 +92,8 @@ def compile_model(model: Path, bundle: Path, facts: Mapping[str, Any]) -> Compil
         for name in (SCHEMA, SAMPLE):
             shutil.copyfile(data / name, bundle / name)
     else:
-        compiled = Compiled("pipeline", "the model was not trained by Sixfold")
-    if compiled.path == "pipeline":
+        compiled = Compiled(PYFUNC, describe(model, bundle))
+    if compiled.path != "onnx":
         shutil.copytree(model, bundle / PIPELINES)
     logged_by = _LOGGED_BY.search((model / "MLmodel").read_text())
     facts = {**facts, "mlflow": logged_by[1] if logged_by else ""}

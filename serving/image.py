@@ -53,7 +53,7 @@ def with_mlflow(
 
     handed = folder / "handed"
     shutil.copytree(bundle, handed / _FOLDER)
-    shutil.copyfile(model / "MLmodel", handed / "MLmodel")
+    (handed / "MLmodel").write_text(_described(model / "MLmodel"))
     for path in (handed, *handed.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
         os.utime(path, (created, created))
@@ -86,6 +86,22 @@ def without_mlflow(
     # Into the root: a folder that COPY makes is of now, those that it finds keep their time.
     dockerfile = f"FROM {base.tags[0]}\nCOPY root /\n{label(labels)}\n"
     return engines.build(engine, dockerfile, files, tag=tag, times=created, platform=platform)
+
+
+def _described(file: Path) -> str:
+    """A model's description without flavours that MLflow installs the system's packages for.
+
+    The server loads it as `python_function`; what it needs is in the base.
+    """
+    import yaml
+
+    text = file.read_text()
+    described = yaml.safe_load(text)
+    flavour = "python_function"
+    if list(described["flavors"]) == [flavour]:
+        return text
+    described["flavors"] = {flavour: described["flavors"][flavour]}
+    return str(yaml.safe_dump(described, sort_keys=False))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from training.errors import UserError
 
 if TYPE_CHECKING:
-    from registry.version import Facts
+    from serving.origin import Origin
 
 MODEL, VERSION, RUN = "sixfold.model", "sixfold.version", "sixfold.run"
 TABLE, PATH = "sixfold.table", "sixfold.path"
@@ -53,31 +53,31 @@ def image_name(model: str, version: str, tag: str = "") -> str:
     )
 
 
-def image_labels(facts: "Facts", path: str) -> dict[str, str]:
+def image_labels(origin: "Origin", path: str) -> dict[str, str]:
     """Labels of a version's image, beside those that it has of its base.
 
     Parameters
     ----------
-    facts : Facts
+    origin : Origin
     path : str
         The form that the model was compiled to.
     """
-    version = facts.version
+    version = origin.version
     return {
         f"{_OCI}.title": version.model,
         f"{_OCI}.version": version.version,
         f"{_OCI}.created": datetime.fromtimestamp(version.created, UTC).isoformat("T", "seconds"),
-        f"{_OCI}.revision": facts.commit,
-        f"{_OCI}.description": f"Predictions of {version.name}, {facts.candidate}",
-        **identity(facts),
-        TABLE: facts.schema.fingerprint,
+        f"{_OCI}.revision": origin.commit,
+        f"{_OCI}.description": f"Predictions of {version.name}, {origin.candidate}",
+        **identity(origin),
+        TABLE: origin.table,
         PATH: path,
     }
 
 
-def identity(facts: "Facts") -> dict[str, str]:
+def identity(origin: "Origin") -> dict[str, str]:
     """The labels that no two versions have alike, in whatever registry."""
-    return {MODEL: facts.version.model, VERSION: facts.version.version, RUN: facts.run_id}
+    return {MODEL: origin.version.model, VERSION: origin.version.version, RUN: origin.run_id}
 
 
 def label(labels: Mapping[str, str]) -> str:

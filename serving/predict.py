@@ -8,7 +8,7 @@ import json
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +19,9 @@ import click
 import numpy as np
 
 from serving.batches import Output, Source, check_kept, open_source, parts
+from serving.exchange import columns_of, tensors
+from serving.server.bundle import PYFUNC
+from serving.server.signature import parse_signature
 from training.console import one_line, quieten
 from training.errors import SixfoldError, UserError
 from training.schema import Schema
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
 _PATIENCE = 300
 _MEMORY = "2g"
 _PREDICTION = "prediction"
-_NUMBERS = {"f": "FP64", "i": "INT64", "u": "UINT64", "b": "BOOL"}
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ class _Asked:
         import requests
 
         body = orjson.dumps(
-            {"inputs": list(_tensors(part, self._schema))}, option=orjson.OPT_SERIALIZE_NUMPY
+            {"inputs": list(tensors(part, self._schema))}, option=orjson.OPT_SERIALIZE_NUMPY
         )
         headers = {"Content-Type": "application/json"}
         try:
@@ -183,39 +185,17 @@ class _Asked:
         self.version = found["model_version"]
         outputs = {output["name"]: output for output in found["outputs"]}
         columns: dict[str, Any] = {name: part[name].to_numpy() for name in self._keep}
-        columns[_PREDICTION] = outputs["predict"]["data"]
         if "predict_proba" in outputs:
             shape = outputs["predict_proba"]["shape"]
-            shares = np.asarray(outputs["predict_proba"]["data"]).reshape(shape)
-            for label, share in zip(self._schema.target.classes or (), shares.T, strict=True):
-                columns[f"probability_{label}"] = share
-        return columns
-
-
-def _tensors(part: "pd.DataFrame", schema: Schema) -> Iterator[dict[str, Any]]:
-    """A part's columns as inputs of the Open Inference Protocol; what is missing is null."""
-    for column in schema.used:
-        if column.name not in part.columns:
-            continue  # the server says which are missing
-        values = part[column.name]
-        kind = values.dtype.kind if isinstance(values.dtype, np.dtype) else "O"
-        if kind in _NUMBERS:
-            data: Any = np.ascontiguousarray(values.to_numpy())
+            shares = np.asarray(outputs.pop("predict_proba")["data"]).reshape(shape)
         else:
-            kind, data = "O", _texts(values)
-        yield {
-            "name": column.name,
-            "shape": [len(part)],
-            "datatype": _NUMBERS.get(kind, "BYTES"),
-            "data": data,
-        }
-
-
-def _texts(values: "pd.Series") -> list[str | None]:
-    from training.values import coded
-
-    codes, distinct = coded(values)
-    return [None if code < 0 else distinct[code] for code in codes.tolist()]
+            shares = np.empty((0, 0))
+        for name, output in outputs.items():
+            base = _PREDICTION if name == "predict" else f"{_PREDICTION}_{name}"
+            columns |= columns_of(base, output)
+        for label, share in zip(self._schema.target.classes or (), shares.T, strict=True):
+            columns[f"probability_{label}"] = share
+        return columns
 
 
 def _schema(served: Any) -> Schema:
@@ -223,8 +203,18 @@ def _schema(served: Any) -> Schema:
     from serving.engine import connect
     from serving.image import BUNDLE
 
-    text = read_file(connect(), served.tag, f"{BUNDLE}/schema.json")
-    return Schema.from_json(text.decode() if isinstance(text, bytes) else text)
+    def read(name: str) -> bytes:
+        return read_file(connect(), served.tag, f"{BUNDLE}/{name}")
+
+    if json.loads(read("bundle.json"))["path"] != PYFUNC:
+        return Schema.from_json(read("schema.json").decode())
+    signature = parse_signature(json.loads(read("signature.json")))
+    if signature.is_tensor:
+        raise UserError(
+            "expected a model that takes the columns of a table, got one whose signature is "
+            "tensors; send them to /invocations or by V2 (`sixfold serve`)"
+        )
+    return signature.schema()
 
 
 @click.command("predict")

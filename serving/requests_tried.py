@@ -24,6 +24,8 @@ _POLL = 0.01
 _READ_ONLY = 1  # statvfs's ST_RDONLY
 _JSON = "application/json"
 
+Check = tuple[str, Callable[[], Any]]
+
 
 class Wrong(Exception):
     """What was found in place of what must be."""
@@ -118,8 +120,33 @@ def predictions(body: Any, kind: str = _JSON) -> Any:
     return json.loads(answer)["predictions"]
 
 
-def tries(sample: Sample, model: str, version: str) -> Iterator[tuple[str, Callable[[], None]]]:
+def tries(bundle: Path, model: str, version: str) -> Iterator[Check]:
     """Every check by its name."""
+
+    def named() -> None:
+        headers = ask("GET", "/ping")[1]
+        found, expected = headers.get("sixfold-version", ""), f"{model}/{version}"
+        if found not in (expected, urllib.parse.quote(expected)):  # the latter if it is not ASCII
+            raise Wrong(f"the header sixfold-version is {found!r}, not {expected}")
+
+    def healthy() -> None:
+        command = [sys.executable, "-m", "serving.server", "--check"]
+        if code := subprocess.run(command, capture_output=True).returncode:
+            raise Wrong(f"the health check ends with {code} where the server is ready")
+
+    yield "user", not_root
+    yield "file system", read_only
+    yield "network", no_network
+    if (bundle / "signature.json").is_file():
+        yield from tries_of_example(bundle, model)
+    else:
+        yield from tries_of_sample(Sample(bundle), model)
+    yield "version header", named
+    yield "health check", healthy
+
+
+def tries_of_sample(sample: Sample, model: str) -> Iterator[Check]:
+    """What was recorded at training, in every format."""
 
     def recorded() -> None:
         body: dict[str, Any] = {"dataframe_records": sample.rows}
@@ -139,39 +166,8 @@ def tries(sample: Sample, model: str, version: str) -> Iterator[tuple[str, Calla
         sample.compare(predictions(text.getvalue(), "text/csv"))
 
     def v2() -> None:
-        address = f"/v2/models/{urllib.parse.quote(model, safe='')}"
-        status, _, answer = ask("GET", address)
-        if status != 200:
-            raise Wrong(f"status {status} for the model's description: {answer[:200]}")
-        kinds = {item["name"]: item["datatype"] for item in json.loads(answer)["inputs"]}
-        given = sample.by_column()
-        inputs = [
-            {"name": name, "shape": [len(sample.rows)], "datatype": kind, "data": given[name]}
-            for name, kind in kinds.items()
-        ]
-        status, _, answer = ask("POST", f"{address}/infer", json.dumps({"inputs": inputs}))
-        if status != 200:
-            raise Wrong(f"status {status}: {answer[:200]}")
-        sample.compare(json.loads(answer)["outputs"][0]["data"])
+        sample.compare(inferred(model, sample.by_column(), len(sample.rows))[0]["data"])
 
-    def named() -> None:
-        headers = ask("GET", "/ping")[1]
-        found = headers.get("sixfold-version", "")
-        expected = f"{model}/{version}"
-        if found not in (
-            expected,
-            urllib.parse.quote(expected),
-        ):  # the latter where it is not ASCII
-            raise Wrong(f"the header sixfold-version is {found!r}, not {expected}")
-
-    def healthy() -> None:
-        command = [sys.executable, "-m", "serving.server", "--check"]
-        if code := subprocess.run(command, capture_output=True).returncode:
-            raise Wrong(f"the health check ends with {code} where the server is ready")
-
-    yield "user", not_root
-    yield "file system", read_only
-    yield "network", no_network
     yield "recorded predictions", recorded
     yield "dataframe_split", split
     yield (
@@ -182,8 +178,76 @@ def tries(sample: Sample, model: str, version: str) -> Iterator[tuple[str, Calla
     yield "inputs", lambda: sample.compare(predictions({"inputs": sample.by_column()}))
     yield "CSV", as_csv
     yield "V2 infer", v2
-    yield "version header", named
-    yield "health check", healthy
+
+
+def tries_of_example(bundle: Path, model: str) -> Iterator[Check]:
+    """The example of a model that came without predictions: all formats must say the same."""
+    example = json.loads((bundle / "sample.json").read_text())
+    request = example["request"]
+
+    def answered() -> Any:
+        status, _, answer = ask("POST", "/invocations", json.dumps(request))
+        if status == 200:
+            return json.loads(answer)["predictions"]
+        if status == 400 and example["is_made"]:
+            return None  # the model refuses a row that nobody has said it takes
+        raise Wrong(f"status {status}: {answer[:200]}")
+
+    def again() -> None:
+        first, second = answered(), answered()
+        if shown(first) != shown(second):
+            raise Wrong(f"{second} for the example, where {first} was answered before")
+
+    def records() -> None:
+        split = request["dataframe_split"]
+        rows = [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
+        if (expected := answered()) is None:
+            return
+        found = predictions({"dataframe_records": rows})
+        if shown(found) != shown(expected):
+            raise Wrong(f"{found} for the example, where {expected} is in dataframe_split")
+
+    def v2() -> None:
+        split = request["dataframe_split"]
+        given = dict(zip(split["columns"], zip(*split["data"], strict=True), strict=True))
+        if (expected := answered()) is None:
+            return
+        found = inferred(model, given, len(split["data"]))
+        if len(found) == 1 and shown(found[0]["data"]) != shown(expected):
+            raise Wrong(f"{found[0]['data']} for the example, where {expected} is in V1")
+
+    yield "example", answered
+    yield "example again", again
+    if "columns" in request.get("dataframe_split", {}):
+        yield "dataframe_records", records
+        yield "V2 infer", v2
+
+
+def shown(value: Any) -> list[str]:
+    """All cells of nested lists and records as texts; V2 has null for NaN, and texts for dates."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for part in value for text in shown(part)]
+    return ["None" if value != value else str(value)]
+
+
+def inferred(model: str, given: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """The outputs that V2 answers for columns, the status being good."""
+    address = f"/v2/models/{urllib.parse.quote(model, safe='')}"
+    status, _, answer = ask("GET", address)
+    if status != 200:
+        raise Wrong(f"status {status} for the model's description: {answer[:200]}")
+    inputs = [
+        {"name": item["name"], "shape": [count], "datatype": item["datatype"], "data": given[name]}
+        for item in json.loads(answer)["inputs"]
+        if (name := item["name"]) in given
+    ]
+    status, _, answer = ask("POST", f"{address}/infer", json.dumps({"inputs": inputs}))
+    if status != 200:
+        raise Wrong(f"status {status}: {answer[:200]}")
+    outputs: list[dict[str, Any]] = json.loads(answer)["outputs"]
+    return outputs
 
 
 def not_root() -> None:
@@ -215,7 +279,7 @@ def main(bundle: str, model: str, version: str, patience: str) -> None:
         checks.append(("ready", str(wrong)))
     else:
         checks.append(("ready", ""))
-        for name, tried in tries(Sample(Path(bundle)), model, version):
+        for name, tried in tries(Path(bundle), model, version):
             try:
                 tried()
                 checks.append((name, ""))

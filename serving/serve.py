@@ -21,11 +21,11 @@ from training.errors import SixfoldError, UserError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from registry.version import Facts
+    from serving.origin import Origin
 
 _HOST = "127.0.0.1"
 _INSIDE = "8080/tcp"
-_PATIENCE = 30.0
+_PATIENCE = 120.0  # a model of others imports what it likes
 _POLL = 0.02
 _STOP_SECONDS = 15
 
@@ -85,15 +85,16 @@ def start(
     SixfoldError
         The container has ended, or is not ready in time.
     """
-    from registry.store import read_facts, reported
+    from registry.store import reported
     from serving.engine import connect
+    from serving.origin import read_origin
 
     with reported("reading the registry"):
         version = find(client, model, number)
-        facts = read_facts(client, version)
+        origin = read_origin(client, version)
     engine = connect()
     port = _free(port)
-    tag = built_image(engine, facts, say)
+    tag = built_image(engine, origin, say)
     if tag:
         say(f"{version.name}: re-using the image {tag}")
     else:
@@ -103,24 +104,29 @@ def start(
         url = f"http://{_HOST}:{port}"
         _wait(container, url)
         sample = json.loads(read_file(engine, tag, f"{BUNDLE}/sample.json"))
-        return Served(container, url, tag, curl(url, sample["rows"][0]))
+        return Served(container, url, tag, curl(url, request_of(sample)))
     except BaseException:
         container.remove(force=True)
         raise
 
 
-def built_image(engine: Any, facts: "Facts", say: Callable[[str], None]) -> str:
+def built_image(engine: Any, origin: "Origin", say: Callable[[str], None]) -> str:
     """The name of an image of a version that was built on the base of now; '' if there is none."""
     base = base_image(engine, PLATFORM, slim=False, say=say)
-    wanted = {**identity(facts), BASE: base.labels[BASE]}
+    wanted = {**identity(origin), BASE: base.labels[BASE]}
     found = engine.images.list(filters={"label": [f"{k}={v}" for k, v in wanted.items()]})
     names = sorted(name for image in found for name in image.tags)
     return names[0] if names else ""
 
 
-def curl(url: str, row: dict[str, Any]) -> str:
-    """A command that asks for the prediction of a row."""
-    body = json.dumps({"dataframe_records": [row]}, ensure_ascii=False)
+def request_of(sample: dict[str, Any]) -> dict[str, Any]:
+    """A request that works, of what an image has in its `sample.json`."""
+    return sample.get("request") or {"dataframe_records": sample["rows"][:1]}
+
+
+def curl(url: str, request: dict[str, Any]) -> str:
+    """A command that sends a request for predictions."""
+    body = json.dumps(request, ensure_ascii=False)
     kind = shlex.quote("Content-Type: application/json")
     return f"curl {url}/invocations -H {kind} -d {shlex.quote(body)}"
 

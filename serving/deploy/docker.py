@@ -37,6 +37,7 @@ from serving.deploy.state import State
 from serving.deploy.wanted import Release, Wanted, read_token, settings
 from serving.image import BUNDLE
 from serving.labels import RUN, VERSION
+from serving.serve import request_of
 from training.errors import SixfoldError
 
 _SMOKE = Path(__file__).with_name("smoke.py")
@@ -62,7 +63,7 @@ class Switched:
     before : str
         The version that it is in place of; '' if there was none.
     sample : dict
-        A row to ask with.
+        A request that works.
     asks_token : bool
     """
 
@@ -283,7 +284,6 @@ def _version(container: Any) -> str:
 
 
 def _sample(container: Any) -> dict[str, Any]:
-    """A row of the recorded sample."""
+    """A request that works."""
     _, output = container.exec_run(["cat", f"{BUNDLE}/sample.json"])
-    row: dict[str, Any] = json.loads(output)["rows"][0]
-    return row
+    return request_of(json.loads(output))

@@ -78,19 +78,25 @@ def compare(found: Any, recorded: list[Any], classes: list[Any] | None) -> None:
 
 def smoke(url: str, bundle: Path, named: str, times: int) -> None:
     """Ask for the sample's predictions, again and again."""
-    classes = json.loads((bundle / "schema.json").read_text())["target"]["classes"]
     sample = json.loads((bundle / "sample.json").read_text())
-    body: dict[str, Any] = {"dataframe_records": sample["rows"]}
+    # A model that Sixfold has not trained has an example in place of rows with predictions.
+    is_ours = "request" not in sample
+    classes = None
+    body: dict[str, Any] = sample.get("request") or {"dataframe_records": sample["rows"]}
+    if is_ours:
+        classes = json.loads((bundle / "schema.json").read_text())["target"]["classes"]
     if classes is not None:
         body["params"] = {"predict_method": "predict_proba"}
     for _ in range(times):
         status, headers, text = ask(url, "/invocations", body)
-        if status != 200:
+        refused = status == 400 and sample.get("is_made", False)
+        if status != 200 and not refused:
             raise Wrong(f"status {status}: {text[:200]}")
         found = headers.get("sixfold-version", "none")
         if found not in (named, urllib.parse.quote(named)):  # the latter where it is not ASCII
             raise Wrong(f"it answers as {found}, not as {named}")
-        compare(json.loads(text)["predictions"], sample["predictions"], classes)
+        if is_ours:
+            compare(json.loads(text)["predictions"], sample["predictions"], classes)
 
 
 def main(url: str, bundle: str, named: str, seconds: str, times: str) -> int:

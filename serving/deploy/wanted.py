@@ -101,11 +101,11 @@ def release(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) 
     version = find(client, wanted.model, wanted.version)
     image = wanted.image
     if not image:
-        from registry.store import read_facts
         from serving.engine import connect
+        from serving.origin import read_origin
         from serving.serve import built_image
 
-        image = built_image(connect(), read_facts(client, version), say)
+        image = built_image(connect(), read_origin(client, version), say)
         if image:
             say(f"{version.name}: re-using the image {image}")
         else:

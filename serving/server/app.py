@@ -17,13 +17,14 @@ from urllib.parse import quote
 import numpy as np
 import orjson
 
-from serving.server.bundle import Bundle, Predictor
+from serving.server.bundle import Bundle, Predictor, PyfuncBundle
 from serving.server.deadlines import Deadlines
 from serving.server.errors import Headers, Refused, unavailable
 from serving.server.joining import Joiner, Predicted, Times, predict
 from serving.server.metrics import Metrics
 from serving.server.routes import OTHER, Answer, Parse, Route, Routes
 from serving.server.settings import Settings
+from serving.server.spoken import spoken
 
 if TYPE_CHECKING:
     from serving.server.record import Recorder
@@ -75,7 +76,8 @@ class App:
         self._predictor = predictor
         self._settings = settings
         self._metrics = metrics
-        self._routes = Routes(bundle, settings, metrics, lambda: not self.draining)
+        asked = spoken(bundle, predictor, settings)
+        self._routes = Routes(bundle, asked, metrics, lambda: not self.draining)
         self.short_ways = self._routes.predicting()
         self._deadlines = Deadlines(settings.max_seconds)
         self._threads = ThreadPoolExecutor(_THREADS, "large")
@@ -84,6 +86,8 @@ class App:
         named = f"{bundle.model}/{bundle.version}"
         named = named if named.isascii() and named.isprintable() else quote(named)
         self._version = (b"sixfold-version", named.encode())
+        # A model of others takes its time, and may take a row among others for something else.
+        self._at_once = -1 if isinstance(bundle, PyfuncBundle) else _LARGE
         self._joiner = Joiner(predictor, metrics)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -122,7 +126,7 @@ class App:
         bool
             False if the request is to be answered by `__call__`.
         """
-        if len(body) > _LARGE:
+        if len(body) > self._at_once:
             return False
         start = perf_counter()
         try:
@@ -199,7 +203,7 @@ class App:
                 )
 
     async def _predict(self, parse: Parse, body: bytes, headers: dict[bytes, bytes]) -> Predicted:
-        if len(body) <= _LARGE:
+        if len(body) <= self._at_once:
             start = perf_counter()
             cells, write = parse(body, headers)
             return await self._joiner.answer(cells, write, perf_counter() - start)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -13,6 +13,7 @@ import numpy as np
 from serving.server.cells import Cells
 from serving.server.errors import Unservable
 from serving.server.rows import RowReader
+from serving.server.signature import Signature, read_signature
 from training.schema import Schema, SchemaError
 
 FORMAT = 1
@@ -30,7 +31,7 @@ class Bundle:
     model, version : str
         Its names in the registry.
     path : str
-        `onnx` or `pipeline`: what it was compiled to.
+        `onnx` or `pipeline`: what it was compiled to; `pyfunc` if Sixfold has not trained it.
     why : str
         One sentence on that.
     schema : Schema
@@ -63,13 +64,34 @@ class Bundle:
         return Cells(rows=[[row.get(name) for name in names] for row in self.sample])
 
 
+@dataclass(frozen=True, kw_only=True)
+class PyfuncBundle(Bundle):
+    """What is known of a version that Sixfold has not trained.
+
+    Its `schema` has the signature's columns and nothing else that is true of it; `sample` and
+    `expected` are empty.
+
+    Attributes
+    ----------
+    signature : Signature
+    example : dict
+        A request for `/invocations`.
+    is_made : bool
+        The example is made of the signature: the model has brought none, and may refuse it.
+    """
+
+    signature: Signature
+    example: Mapping[str, Any]
+    is_made: bool
+
+
 class Predictor(Protocol):
     """One way to predict. Another is a class with these methods and a row in `_PREDICTORS`."""
 
-    def read(self, cells: Cells) -> Any:
+    def read(self, cells: Any) -> Any:
         """The model's input; of several requests together, their rows one after the other."""
 
-    def predict(self, rows: Any) -> np.ndarray:
+    def predict(self, rows: Any) -> Any:
         """Values (n,), or probabilities (n, k) in the order of the schema's classes."""
 
 
@@ -93,7 +115,9 @@ class OnnxPredictor:
             )
             self._one = _OneRow(self._session, self._reader.width, bundle.classes)
         except Exception as error:  # noqa: BLE001  ONNX Runtime's have no class in common
-            raise Unservable(f"expected a model.onnx that can be run, got {_line(error)}") from None
+            raise Unservable(
+                f"expected a model.onnx that can be run, got {line_of(error)}"
+            ) from None
 
     def read(self, cells: Cells) -> np.ndarray:
         """The matrix that `training.features.conform` makes of the same rows."""
@@ -147,6 +171,8 @@ _PREDICTORS: dict[str, Callable[[Bundle], Predictor]] = {
     "onnx": OnnxPredictor,
     "pipeline": _pipeline,
 }
+#: The path of models that Sixfold has not trained.
+PYFUNC = "pyfunc"
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -159,31 +185,49 @@ def read_bundle(folder: Path) -> Bundle:
     """
     try:
         facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-        schema = Schema.read(folder / "schema.json")
         sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
-        bundle = Bundle(
-            folder=folder,
-            model=str(facts["model"]),
-            version=str(facts["version"]),
-            path=facts["path"],
-            why=str(facts.get("why", "")),
-            schema=schema,
-            sample=sample["rows"],
-            expected=np.asarray(sample["predictions"], np.float64),
-            mlflow=str(facts.get("mlflow", "")),
-        )
+        bundle = (_foreign if facts["path"] == PYFUNC else _trained)(folder, facts, sample)
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}"
         raise Unservable(f"expected a bundle in {folder}, got {reason}") from None
     except (SchemaError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unservable(f"expected a bundle in {folder}, got {_line(error)}") from None
+        raise Unservable(f"expected a bundle in {folder}, got {line_of(error)}") from None
     if facts.get("format") != FORMAT:
         raise Unservable(f"expected a bundle of format {FORMAT}; build the image anew")
+    if bundle.path == PYFUNC:
+        return bundle
     if bundle.path not in _PREDICTORS:
         raise Unservable(f"expected path in {sorted(_PREDICTORS)}, got {bundle.path!r}")
     if not bundle.sample:
         raise Unservable("expected a recorded sample in sample.json, got no rows")
     return bundle
+
+
+def _trained(folder: Path, facts: Mapping[str, Any], sample: Mapping[str, Any]) -> Bundle:
+    return Bundle(
+        **_common(folder, facts),
+        schema=Schema.read(folder / "schema.json"),
+        sample=sample["rows"],
+        expected=np.asarray(sample["predictions"], np.float64),
+    )
+
+
+def _foreign(folder: Path, facts: Mapping[str, Any], sample: Mapping[str, Any]) -> Bundle:
+    signature = read_signature(folder / "signature.json")
+    return PyfuncBundle(
+        **_common(folder, facts),
+        schema=signature.schema(),
+        sample=[],
+        expected=np.empty(0),
+        signature=signature,
+        example=sample["request"],
+        is_made=sample["is_made"],
+    )
+
+
+def _common(folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: str(facts[name]) for name in ("model", "version", "path")}
+    return {"folder": folder, **found} | {n: str(facts.get(n, "")) for n in ("why", "mlflow")}
 
 
 def load_predictor(bundle: Bundle) -> Predictor:
@@ -194,6 +238,10 @@ def load_predictor(bundle: Bundle) -> Predictor:
     Unservable
         It cannot be loaded, or its predictions are not those of training.
     """
+    if isinstance(bundle, PyfuncBundle):
+        from serving.server.pyfunc import load_pyfunc
+
+        return load_pyfunc(bundle)
     predictor = _PREDICTORS[bundle.path](bundle)
     try:
         rows = predictor.read(bundle.sample_cells())
@@ -201,7 +249,7 @@ def load_predictor(bundle: Bundle) -> Predictor:
         found[:1] = predictor.predict(rows[:1])  # by itself, as most requests have it
     except Exception as error:  # noqa: BLE001  as above
         raise Unservable(
-            f"expected predictions of the recorded sample, got {_line(error)}"
+            f"expected predictions of the recorded sample, got {line_of(error)}"
         ) from None
     if found.shape != bundle.expected.shape:
         raise Unservable(
@@ -217,5 +265,6 @@ def load_predictor(bundle: Bundle) -> Predictor:
     return predictor
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """An error in one line; not for what comes of a request."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

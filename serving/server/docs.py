@@ -1,6 +1,7 @@
 """The page at `/docs`: what this version takes and answers, in one file without scripts."""
 
 import json
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -31,20 +32,9 @@ def docs_page(bundle: Bundle, document: dict[str, Any]) -> str:
         What `openapi` made of it.
     """
     answers = Answers(bundle.schema)
-    title = escape(f"{bundle.model}, version {bundle.version}")
     columns = "".join(
         f"<tr><td><code>{escape(column.name)}</code><td>{column.kind}<td>{escape(describe(column))}"
         for column in bundle.schema.used
-    )
-    paths = "".join(
-        f"<tr><td>{' '.join(item).upper()}<td><code>{escape(path)}</code>"
-        f"<td>{escape(next(iter(item.values()))['summary'])}"
-        for path, item in document["paths"].items()
-    )
-    body = json.dumps(example(bundle), ensure_ascii=False)
-    curl = (
-        "curl http://HOST:PORT/invocations -H 'content-type: application/json' \\\n"
-        f"  -d '{body.replace(chr(39), chr(39) + chr(92) + chr(39) + chr(39))}'"
     )
     classes = (
         f"<p>Labels: {escape(', '.join(answers.names))}. Probabilities by "
@@ -52,17 +42,38 @@ def docs_page(bundle: Bundle, document: dict[str, Any]) -> str:
         if answers.names
         else ""
     )
+    body = f"""<p>Predicts <code>{escape(bundle.schema.target.name)}</code>. {escape(bundle.why)}
+See also <a href="openapi.json">openapi.json</a>.
+{classes}
+<h2>A request</h2><pre>{escape(curl_of(example(bundle)))}</pre>
+<h2>Columns</h2>
+<p>Other columns are ignored. What is null, cannot be read or is unknown counts as missing.
+<table><tr><th>Name<th>Kind<th>Values{columns}</table>"""
+    return page_of(bundle, body, document)
+
+
+def curl_of(request: Mapping[str, Any]) -> str:
+    """A command that sends a request for predictions."""
+    body = json.dumps(request, ensure_ascii=False)
+    return (
+        "curl http://HOST:PORT/invocations -H 'content-type: application/json' \\\n"
+        f"  -d '{body.replace(chr(39), chr(39) + chr(92) + chr(39) + chr(39))}'"
+    )
+
+
+def page_of(bundle: Bundle, body: str, document: dict[str, Any]) -> str:
+    """The page of any version, around what it takes."""
+    title = escape(f"{bundle.model}, version {bundle.version}")
+    paths = "".join(
+        f"<tr><td>{' '.join(item).upper()}<td><code>{escape(path)}</code>"
+        f"<td>{escape(next(iter(item.values()))['summary'])}"
+        for path, item in document["paths"].items()
+    )
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>
 <h1>{title}</h1>
-<p>Predicts <code>{escape(bundle.schema.target.name)}</code>. {escape(bundle.why)}
-See also <a href="openapi.json">openapi.json</a>.
-{classes}
-<h2>A request</h2><pre>{escape(curl)}</pre>
-<h2>Columns</h2>
-<p>Other columns are ignored. What is null, cannot be read or is unknown counts as missing.
-<table><tr><th>Name<th>Kind<th>Values{columns}</table>
+{body}
 <h2>Paths</h2><table><tr><th>Method<th>Path<th>Answers{paths}</table>
 </html>
 """

@@ -7,6 +7,7 @@ An answer never repeats what a request held. Columns are named only if the schem
 KINDS = (
     *("json", "format", "columns", "rows", "params", "csv", "body_size", "row_limit"),
     *("content_type", "token", "method", "path", "http", "busy", "time", "draining", "internal"),
+    *("signature", "model"),
 )
 
 #: Words of MLflow's `ErrorCode`: its clients know no others.

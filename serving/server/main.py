@@ -9,6 +9,8 @@ from pathlib import Path
 from serving.server.errors import Unservable
 
 _BACKLOG = 2048
+#: Where a model's packages are that Sixfold has not trained: its NumPy goes before the server's.
+PACKAGES = "SIXFOLD_PACKAGES"
 
 
 def serve(folder: Path, environ: Mapping[str, str]) -> int:
@@ -25,6 +27,8 @@ def serve(folder: Path, environ: Mapping[str, str]) -> int:
 
 
 def _serve(folder: Path, environ: Mapping[str, str]) -> int:
+    if packages := environ.get(PACKAGES):
+        sys.path.insert(0, packages)
     # Set before NumPy is imported: a pool of threads nobody uses, and it would not survive a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from serving.server.bundle import read_bundle
@@ -33,7 +37,7 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
     settings = read_settings(environ)
     bundle = read_bundle(folder)
     listening = _bind(settings.host, settings.port)
-    _preload(settings.record)
+    _preload(bundle.path, settings.record)
     from serving.server.metrics import Metrics
     from serving.server.routes import NAMES
     from serving.server.supervise import UNSERVABLE, Supervisor
@@ -98,16 +102,26 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _preload(record: str) -> None:
+def _preload(path: str, record: str) -> None:
     """Import, once and for all workers, what they would import each."""
     import httptools  # noqa: F401
     import prometheus_client  # noqa: F401
     import uvloop  # noqa: F401
 
-    from serving.server.bundle import import_runtime
+    from serving.server.bundle import PYFUNC, import_runtime
 
-    import_runtime()
+    if path != PYFUNC:
+        import_runtime()
+        if record:
+            from serving.server.record import import_writer
+
+            import_writer()
+        return
     if record:
-        from serving.server.record import import_writer
+        raise Unservable("expected no recording of a model that Sixfold has not trained")
+    from serving.server.pyfunc import import_mlflow
 
-        import_writer()
+    try:
+        import_mlflow()
+    except ImportError as error:
+        raise Unservable(f"expected MLflow, got {error}; build the image anew") from None

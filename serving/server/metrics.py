@@ -51,7 +51,8 @@ class Metrics:
         self._bundle = bundle
         self._routes = routes
         self._classes = [str(label) for label in bundle.schema.target.classes or ()]
-        self._edges = [] if self._classes else _edges(bundle.expected)
+        # What a model of others predicts is not known beforehand: its rows are counted, no more.
+        self._edges = [] if self._classes or not bundle.expected.size else _edges(bundle.expected)
         self._status_at = {status: at for at, status in enumerate(STATUSES)}
         self._kind_at: dict[str, int] = {}
         at = _FIXED
@@ -140,6 +141,8 @@ class Metrics:
                 row[start + int(codes[0])] += 1.0
                 return
             counts = np.bincount(codes)
+        elif not edges:
+            return
         else:
             row[start + len(edges) + 1] += float(raw.sum())
             if len(raw) == 1:
@@ -222,7 +225,7 @@ class Metrics:
             for label, count in zip(self._classes, values, strict=True):
                 labels.add_metric([label], count)
             yield labels
-        else:
+        elif self._edges:
             spread = HistogramMetricFamily("sixfold_prediction", "Values predicted.")
             spread.add_metric([], *_histogram(self._edges, values))
             yield spread

@@ -29,10 +29,24 @@ _ERRORS = {
 
 def openapi(bundle: Bundle, settings: Settings) -> dict[str, Any]:
     """An OpenAPI 3.1 document, with the recorded rows as examples."""
+    described = f"Predicts {bundle.schema.target.name}. {bundle.why}".strip()
+    posts = _invocations(bundle), _infer(bundle)
+    return document_of(bundle, settings, described, *posts, _schemas(bundle, settings))
+
+
+def document_of(
+    bundle: Bundle,
+    settings: Settings,
+    described: str,
+    invocations: dict[str, Any],
+    infer: dict[str, Any],
+    schemas: dict[str, Any],
+) -> dict[str, Any]:
+    """The document of any version: what is asked for predictions is handed over."""
     base = f"/v2/models/{bundle.model}"
     ready = _get("Whether predictions are answered", refusals=("503",))
     paths: dict[str, Any] = {
-        "/invocations": {"post": _invocations(bundle)},
+        "/invocations": {"post": invocations},
         "/ping": {"get": ready},
         "/health": {"get": ready},
         "/version": {"get": _get("The MLflow that logged the model")},
@@ -48,16 +62,16 @@ def openapi(bundle: Bundle, settings: Settings) -> dict[str, Any]:
     for path in (base, f"{base}/versions/{bundle.version}"):
         paths[path] = {"get": _get("The model's inputs and outputs")}
         paths[f"{path}/ready"] = {"get": ready}
-        paths[f"{path}/infer"] = {"post": _infer(bundle)}
+        paths[f"{path}/infer"] = {"post": infer}
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": bundle.model,
             "version": bundle.version,
-            "description": f"Predicts {bundle.schema.target.name}. {bundle.why}".strip(),
+            "description": described,
         },
         "paths": paths,
-        "components": {"schemas": _schemas(bundle, settings)},
+        "components": {"schemas": schemas},
     }
     if settings.token:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -126,7 +140,6 @@ def _schemas(bundle: Bundle, settings: Settings) -> dict[str, Any]:
         "instances": {"anyOf": [records, table]},
         "inputs": {"anyOf": [records, table]},
     }
-    error = {name: {"type": "string"} for name in ("error_code", "message", "error")}
     return {
         "Row": record,
         "Request": {
@@ -142,8 +155,14 @@ def _schemas(bundle: Bundle, settings: Settings) -> dict[str, Any]:
         "Predictions": _predictions(bundle),
         "InferRequest": _infer_request(bundle, cell),
         "InferResponse": _infer_response(),
-        "Error": {"type": "object", "properties": error, "required": list(error)},
+        "Error": error_schema(),
     }
+
+
+def error_schema() -> dict[str, Any]:
+    """What every refusal is."""
+    error = {name: {"type": "string"} for name in ("error_code", "message", "error")}
+    return {"type": "object", "properties": error, "required": list(error)}
 
 
 def _predictions(bundle: Bundle) -> dict[str, Any]:
@@ -215,7 +234,7 @@ def _invocations(bundle: Bundle) -> dict[str, Any]:
         },
         "text/csv": {"schema": {"type": "string", "minLength": 1}},
     }
-    return _post("Predict, as MLflow's server does", content, "Predictions")
+    return post("Predict, as MLflow's server does", content, "Predictions")
 
 
 def _infer(bundle: Bundle) -> dict[str, Any]:
@@ -230,7 +249,7 @@ def _infer(bundle: Bundle) -> dict[str, Any]:
             "example": {"inputs": tensors, "outputs": [{"name": PREDICT}]},
         }
     }
-    return _post("Predict, by the Open Inference Protocol", content, "InferResponse")
+    return post("Predict, by the Open Inference Protocol", content, "InferResponse")
 
 
 def _datatype(value: Any) -> str:
@@ -239,7 +258,8 @@ def _datatype(value: Any) -> str:
     return "BYTES" if isinstance(value, str) else "FP64"
 
 
-def _post(summary: str, content: dict[str, Any], answer: str) -> dict[str, Any]:
+def post(summary: str, content: dict[str, Any], answer: str) -> dict[str, Any]:
+    """What asks for predictions; `answer` is the name of their schema."""
     schema = {"schema": {"$ref": f"#/components/schemas/{answer}"}}
     done = {"description": "The predictions", "content": {"application/json": schema}}
     return {

@@ -8,18 +8,11 @@ from urllib.parse import quote
 import orjson
 
 from serving.server.bundle import Bundle
-from serving.server.cells import Cells
-from serving.server.docs import docs_page
 from serving.server.errors import Headers, unavailable
 from serving.server.metrics import Metrics
-from serving.server.openapi import openapi
-from serving.server.scoring_protocol import ScoringProtocol, Write
-from serving.server.settings import Settings
-from serving.server.tables import Tables
-from serving.server.v2_protocol import V2Protocol
+from serving.server.spoken import Parse, Spoken
 
 Answer = tuple[int, Headers, bytes]
-Parse = Callable[[bytes, dict[bytes, bytes]], tuple[Cells, Write]]
 
 _GET, _POST = ("GET", "HEAD"), ("POST",)
 
@@ -66,17 +59,15 @@ class Routes:
     Parameters
     ----------
     bundle : Bundle
-    settings : Settings
+    spoken : Spoken
     metrics : Metrics
     is_ready : callable
         Whether predictions are answered.
     """
 
     def __init__(
-        self, bundle: Bundle, settings: Settings, metrics: Metrics, is_ready: Callable[[], bool]
+        self, bundle: Bundle, spoken: Spoken, metrics: Metrics, is_ready: Callable[[], bool]
     ) -> None:
-        tables = Tables([column.name for column in bundle.schema.used], settings.max_rows)
-        scoring, v2 = ScoringProtocol(bundle.schema, tables), V2Protocol(bundle, tables)
         self._is_ready = is_ready
         self._routes: dict[str, Route] = {}
         for path in ("/ping", "/health"):
@@ -84,20 +75,19 @@ class Routes:
         self._get("/version", "version", lambda: _json(bundle.mlflow.encode()))
         self._get("/livez", "livez", lambda: _json(b'{"live":true}'), open=True)
         self._get("/readyz", "readyz", self._ready(b'{"ready":true}'), open=True)
-        document = openapi(bundle, settings)
-        described, page = orjson.dumps(document), docs_page(bundle, document).encode()
+        described, page = orjson.dumps(spoken.document), spoken.page.encode()
         self._get("/openapi.json", "openapi", lambda: _json(described))
         self._get("/docs", "docs", lambda: _page(page))
         self._get("/metrics", "metrics", lambda: _metrics(metrics))
-        self._get("/v2", "v2", _fixed(v2.server()))
+        self._get("/v2", "v2", _fixed(spoken.server))
         self._get("/v2/health/live", "v2_live", lambda: _json(b'{"live":true}'), open=True)
         self._get("/v2/health/ready", "v2_ready", self._ready(b'{"ready":true}'), open=True)
-        self._post("/invocations", "invocations", scoring.parse)
+        self._post("/invocations", "invocations", spoken.invocations)
         model = f"/v2/models/{bundle.model}"
         for base in (model, f"{model}/versions/{bundle.version}"):
-            self._get(base, "v2_model", _fixed(v2.model()))
+            self._get(base, "v2_model", _fixed(spoken.model))
             self._get(f"{base}/ready", "v2_model_ready", self._ready(b'{"ready":true}'))
-            self._post(f"{base}/infer", "v2_infer", v2.parse)
+            self._post(f"{base}/infer", "v2_infer", spoken.infer)
 
     def find(self, path: str) -> Route:
         """The route of a path, `OTHER` if there is none."""

@@ -93,3 +93,11 @@ def _texts(data: memoryview) -> list[str]:
             raise bad_request("format", "expected whole texts in binary data")
         found.append(bytes(data[start:at]).decode(errors="replace"))
     return found
+
+
+def datatype_of(dtype: np.dtype) -> str:
+    """The protocol's name of NumPy's type; texts for what it has none for."""
+    for name, form in _DTYPES.items():
+        if form and np.dtype(form) == dtype:
+            return name
+    return "BYTES"

@@ -7,6 +7,7 @@ value. Outputs are `predict` and, for classes, `predict_proba`; all, if none is 
 https://github.com/open-inference/open-inference-protocol
 """
 
+from collections.abc import Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -23,6 +24,8 @@ from serving.server.scoring_protocol import Write
 from serving.server.tables import Tables
 from serving.server.v2_binary import DATATYPES, HEADER, parse_binary
 from training.schema import Column
+
+Tensor = tuple[str, list[int], list[Any]]
 
 _OF_TARGET = {"float": "FP64", "integer": "INT64", "boolean": "BOOL", "string": "BYTES"}
 
@@ -78,53 +81,11 @@ class V2Protocol:
         Refused
             400 or 415.
         """
-        if HEADER in headers:
-            request = parse_binary(body, headers[HEADER])
-        elif media_type(headers.get(b"content-type")) == JSON:
-            request = parse_object(body)
-        else:
-            raise Refused(415, "content_type", f"expected content-type {JSON}")
-        outputs = self._outputs(request.get("outputs"))
-        name = request.get("id")
-        if name is not None and not isinstance(name, str):
-            raise bad_request("format", "expected id as a text")
-        return self._cells(request.get("inputs")), partial(self._write, outputs, name)
-
-    def _outputs(self, asked: Any) -> tuple[str, ...]:
-        methods = self._answers.methods
-        if asked is None or asked == []:
-            return methods
-        if not isinstance(asked, list):
-            raise bad_request("format", "expected outputs as a list")
-        names = [str(item.get("name")) if isinstance(item, dict) else "" for item in asked]
-        if any(name not in methods for name in names):
-            raise bad_request("params", f"expected names of outputs in {sorted(methods)}")
-        return tuple(dict.fromkeys(names))
-
-    def _cells(self, inputs: Any) -> Cells:
-        if not isinstance(inputs, list) or not inputs:
-            raise bad_request("format", "expected inputs as a list of tensors")
-        tensors = [_tensor(item) for item in inputs]
-        width = len(self._tables.names)
-        if len(tensors) == 1:
-            name, shape, data = tensors[0]
-            if (
-                len(shape) == 2
-                and shape[1] == width
-                and (width > 1 or name not in self._tables.names)
-            ):
-                return self._tables.from_flat(data, shape[0])
-        columns: dict[str, list[Any]] = {}
-        known = set(self._tables.names)
-        for name, shape, data in tensors:
-            if name not in known:
-                continue
-            if name in columns:
-                raise bad_request("columns", f"expected each column once, got {name!r} twice")
-            if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
-                raise bad_request("format", f"expected {name!r} with shape [n] or [n, 1]")
-            columns[name] = data
-        return self._tables.from_columns(columns)
+        request = read_request(body, headers)
+        outputs = chosen(request.get("outputs"), self._answers.methods)
+        name = identifier(request)
+        cells = read_cells(read_tensors(request.get("inputs")), self._tables)
+        return cells, partial(self._write, outputs, name)
 
     def _write(self, outputs: tuple[str, ...], name: str | None, raw: np.ndarray) -> bytes:
         answer: dict[str, Any] = {
@@ -148,12 +109,86 @@ class V2Protocol:
         }
 
 
+def read_request(body: bytes, headers: dict[bytes, bytes]) -> dict[str, Any]:
+    """A request as JSON, whatever form its tensors came in.
+
+    Raises
+    ------
+    Refused
+        400 or 415.
+    """
+    if HEADER in headers:
+        return parse_binary(body, headers[HEADER])
+    if media_type(headers.get(b"content-type")) == JSON:
+        return parse_object(body)
+    raise Refused(415, "content_type", f"expected content-type {JSON}")
+
+
+def identifier(request: dict[str, Any]) -> str | None:
+    """What the client calls the request; Refused if that is no text."""
+    name = request.get("id")
+    if name is not None and not isinstance(name, str):
+        raise bad_request("format", "expected id as a text")
+    return name
+
+
+def chosen(asked: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """The outputs that are asked for, all if none is; Refused if there is no such one."""
+    if asked is None or asked == []:
+        return tuple(known)
+    if not isinstance(asked, list):
+        raise bad_request("format", "expected outputs as a list")
+    names = [str(item.get("name")) if isinstance(item, dict) else "" for item in asked]
+    if any(name not in known for name in names):
+        raise bad_request("params", f"expected names of outputs in {sorted(known)}")
+    return tuple(dict.fromkeys(names))
+
+
+def read_tensors(inputs: Any, sizes: int = 2) -> list[Tensor]:
+    """Names, shapes and flat data of the inputs, of at most so many sizes each.
+
+    Raises
+    ------
+    Refused
+        400.
+    """
+    if not isinstance(inputs, list) or not inputs:
+        raise bad_request("format", "expected inputs as a list of tensors")
+    return [_tensor(item, sizes) for item in inputs]
+
+
+def read_cells(tensors: list[Tensor], tables: Tables) -> Cells:
+    """Inputs as the cells of a table.
+
+    Raises
+    ------
+    Refused
+        400 or 413.
+    """
+    width = len(tables.names)
+    if len(tensors) == 1:
+        name, shape, data = tensors[0]
+        if len(shape) == 2 and shape[1] == width and (width > 1 or name not in tables.names):
+            return tables.from_flat(data, shape[0])
+    columns: dict[str, list[Any]] = {}
+    known = set(tables.names)
+    for name, shape, data in tensors:
+        if name not in known:
+            continue
+        if name in columns:
+            raise bad_request("columns", f"expected each column once, got {name!r} twice")
+        if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+            raise bad_request("format", f"expected {name!r} with shape [n] or [n, 1]")
+        columns[name] = data
+    return tables.from_columns(columns)
+
+
 def _probabilities(name: str, raw: np.ndarray) -> dict[str, Any]:
     flat = raw.astype(np.float64, copy=False).ravel().tolist()
     return {"name": name, "datatype": "FP64", "shape": list(raw.shape), "data": flat}
 
 
-def _tensor(item: Any) -> tuple[str, list[int], list[Any]]:
+def _tensor(item: Any, sizes: int) -> Tensor:
     """Name, shape and flat data of a request's tensor."""
     if not isinstance(item, dict):
         raise bad_request("format", "expected every input as an object")
@@ -163,8 +198,8 @@ def _tensor(item: Any) -> tuple[str, list[int], list[Any]]:
     datatype = item.get("datatype")
     if not isinstance(datatype, str) or datatype not in DATATYPES:
         raise bad_request("format", f"expected datatypes in {', '.join(sorted(DATATYPES))}")
-    if not isinstance(shape, list) or not 1 <= len(shape) <= 2 or not all(map(_is_size, shape)):
-        raise bad_request("format", "expected shapes of one or two sizes")
+    if not isinstance(shape, list) or not 1 <= len(shape) <= sizes or not all(map(_is_size, shape)):
+        raise bad_request("format", f"expected shapes of one to {sizes} sizes")
     if len(shape) == 2 and len(data) == shape[0] and all(isinstance(row, list) for row in data):
         if any(len(row) != shape[1] for row in data):
             raise bad_request("rows", "expected as many values in every row as the shape says")

@@ -1,7 +1,6 @@
 """Every candidate is compiled on numbers and categories, and predicts what its pipeline does."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,12 +182,3 @@ def test_what_has_no_compiled_form_stays_a_pipeline(tmp_path: Path) -> None:
         "path": "pipeline",
         "why": compiled.why,
     }
-
-
-def test_a_model_of_somebody_else_stays_what_it_is(tmp_path: Path) -> None:
-    model = write_model(tmp_path / "model", table_of("binary"), ["decision_tree"])
-    shutil.rmtree(model / "data")
-    (model / "MLmodel").write_text("flavors: {}\n")
-    compiled = compile_model(model, tmp_path / "bundle", {})
-    assert compiled.path == "pipeline"
-    assert (tmp_path / "bundle" / "model" / "MLmodel").exists()

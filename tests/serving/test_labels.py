@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from serving.labels import image_labels, image_name, licences
+from serving.origin import Origin
 from tests.registry.facts import NOW, shown_facts
 from training.errors import UserError
 
@@ -49,7 +50,7 @@ def test_a_name_that_no_image_may_have_is_refused_with_one_that_it_may(
 
 def test_labels_say_where_an_image_comes_from() -> None:
     facts = shown_facts("7")
-    labels = image_labels(facts, "onnx")
+    labels = image_labels(Origin.of(facts), "onnx")
     assert {name: labels[f"sixfold.{name}"] for name in ("model", "version", "run", "path")} == {
         "model": "churn",
         "version": "7",

@@ -54,8 +54,8 @@ class Trained(Model):
         return self._linear.raw(np.asarray(conform(frame, self.schema)))
 
 
-def asking(app: Any) -> Ask:
-    """Ask an ASGI application's `/invocations`."""
+def asking(app: Any, path: str = "/invocations") -> Ask:
+    """Ask an ASGI application's `/invocations`, or at another path."""
 
     async def ask(body: bytes, kind: str) -> tuple[int, Any]:
         sent: list[dict[str, Any]] = []
@@ -73,8 +73,8 @@ def asking(app: Any) -> Ask:
             "http_version": "1.1",
             "method": "POST",
             "scheme": "http",
-            "path": "/invocations",
-            "raw_path": b"/invocations",
+            "path": path,
+            "raw_path": path.encode(),
             "query_string": b"",
             "root_path": "",
             "headers": headers,

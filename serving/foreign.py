@@ -1,0 +1,166 @@
+"""A model that Sixfold has not trained: what its image needs to know of it.
+
+The model is not loaded here. Most of them are pickles, which run code of whoever wrote them: that
+happens in the container only, where there is nothing to reach.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from serving.server.signature import Field, parse_signature
+from training.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow.models import Model
+
+SIGNATURE, EXAMPLE = "signature.json", "sample.json"
+#: Of an input example, so many rows at most.
+_ROWS = 5
+#: Flavours that MLflow's small package loads and predicts with; others may need anything of MLflow.
+_PLAIN = {"mlflow.sklearn", "mlflow.xgboost", "mlflow.lightgbm", "mlflow.catboost"}
+_NEEDED = ("pandas", "numpy")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VALUES: dict[str, Any] = {
+    "boolean": False,
+    "string": "",
+    "datetime": "2000-01-01T00:00:00",
+    "binary": "",
+}
+
+
+def describe(model: Path, bundle: Path) -> str:
+    """Write a model's signature, and a request that it has an answer for, into a bundle.
+
+    Parameters
+    ----------
+    model : Path
+        A logged model's folder, `MLmodel` in it.
+    bundle : Path
+
+    Returns
+    -------
+    str
+        One sentence on what the model is and what it will be tried with.
+
+    Raises
+    ------
+    UserError
+        It has no signature, or cannot be loaded as `python_function`.
+    """
+    described = _read(model)
+    if "python_function" not in described.flavors:
+        raise UserError(
+            "expected a model with MLflow's flavour python_function, got "
+            f"{', '.join(described.flavors) or 'none'}; log it by a flavour that has it"
+        )
+    signature = described.signature
+    if signature is None or signature.inputs is None or not signature.inputs.inputs:
+        raise UserError(
+            "expected a model with a signature, got one without; log it again with "
+            "signature=mlflow.models.infer_signature(rows, predictions)"
+        )
+    parts = {name: part and json.loads(part) for name, part in signature.to_dict().items()}
+    parts = {name: parts.get(name) for name in ("inputs", "outputs", "params")}
+    (bundle / SIGNATURE).write_text(json.dumps(parts, indent=1))
+    request = _example(model, described)
+    is_made = request is None
+    if request is None:
+        request = made_request(list(parse_signature(parts).inputs))
+    text = json.dumps({"request": request, "is_made": is_made, "predictions": None})
+    (bundle / EXAMPLE).write_text(text)
+    tried = "a row made of its signature" if is_made else "its own input example"
+    loader = described.flavors["python_function"].get("loader_module", "mlflow.pyfunc")
+    return (
+        f"the model was not trained by Sixfold: {loader} predicts; it comes without predictions to "
+        f"compare with, and is tried on {tried}"
+    )
+
+
+def warnings_of(model: Path, python: str) -> list[str]:
+    """What may go wrong in the image, a sentence each; `python` is its version, such as 3.11."""
+    made_by = str(_read(model).flavors.get("python_function", {}).get("python_version", python))
+    if made_by.split(".")[:2] == python.split("."):
+        return []
+    return [f"the model was logged by Python {made_by}, the image has {python}: it may not load"]
+
+
+def requirements(model: Path) -> list[str]:
+    """What is installed to load a model: its own requirements, MLflow's part as small as it may be.
+
+    Parameters
+    ----------
+    model : Path
+
+    Returns
+    -------
+    list of str
+        Lines of a requirements file.
+    """
+    described = _read(model)
+    loader = described.flavors["python_function"].get("loader_module", "")
+    file = model / "requirements.txt"
+    lines = file.read_text().splitlines() if file.is_file() else []
+    found = [line.strip() for line in lines if line.strip() and line.strip()[0] != "#"]
+    names = {_name(line): line for line in found}
+    written_by = str(described.mlflow_version or "")
+    pin = names.pop("mlflow", "").partition("==")[2].strip() or written_by
+    is_small = loader in _PLAIN and pin.partition(".")[0] >= "3"
+    if "mlflow-skinny" not in names:
+        names["mlflow"] = f"mlflow{'-skinny' if is_small else ''}=={pin}"
+    for name in _NEEDED:
+        names.setdefault(name, name)
+    # LightGBM needs an OpenMP, and scikit-learn brings one.
+    if "lightgbm" in names:
+        names.setdefault("scikit-learn", "scikit-learn")
+    return sorted(names.values())
+
+
+def made_request(fields: list[Field]) -> dict[str, Any]:
+    """A request of one row, made of a signature."""
+    if fields[0].shape is not None:
+        tensors = {field.name: _zeros(field.shape or (1,), field.type) for field in fields}
+        return {"inputs": tensors if fields[0].name else tensors[""]}
+    row = [_VALUES.get(field.type, 0) for field in fields]
+    split: dict[str, Any] = {"data": [row]}
+    if fields[0].name:
+        split["columns"] = [field.name for field in fields]
+    return {"dataframe_split": split}
+
+
+def _zeros(shape: tuple[int, ...], kind: str) -> Any:
+    zero: Any = "" if kind in ("str", "object") else kind == "?" if kind == "bool" else 0
+    for size in reversed(shape):
+        zero = [zero] * (1 if size < 0 else size)
+    return zero
+
+
+def _example(model: Path, described: "Model") -> dict[str, Any] | None:
+    """The input example as a request; None if there is none that can be one."""
+    info = described.saved_input_example_info or {}
+    if (name := info.get("serving_input_path")) and (model / name).is_file():
+        request = json.loads((model / name).read_text())
+    elif (name := info.get("artifact_path")) and (model / name).is_file():
+        content = json.loads((model / name).read_text())
+        is_table = info.get("type") == "dataframe" and "data" in content
+        request = {"dataframe_split": content} if is_table else content
+    else:
+        return None
+    split = request.get("dataframe_split") if isinstance(request, dict) else None
+    if split is not None:
+        split["data"] = split["data"][:_ROWS]
+        split.pop("index", None)
+    known = {"dataframe_split", "dataframe_records", "inputs", "instances"}
+    return request if isinstance(request, dict) and len(known & request.keys()) == 1 else None
+
+
+def _read(model: Path) -> "Model":
+    from mlflow.models import Model
+
+    return Model.load(str(model))
+
+
+def _name(line: str) -> str:
+    found = _NAME.match(line)
+    return found[0].lower().replace("_", "-") if found else line

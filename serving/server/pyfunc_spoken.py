@@ -1,0 +1,220 @@
+"""The protocols of a model that Sixfold has not trained: MLflow reads, V2 is put into its form."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+
+from serving.server.bodies import CSV, media_type, parse_object
+from serving.server.bundle import PyfuncBundle
+from serving.server.errors import Refused, bad_request
+from serving.server.pyfunc import Asked, Found, PyfuncPredictor, shown
+from serving.server.pyfunc_docs import pyfunc_document, pyfunc_page
+from serving.server.settings import Settings
+from serving.server.signature import Field
+from serving.server.spoken import Spoken
+from serving.server.tables import Tables
+from serving.server.v2_binary import datatype_of
+from serving.server.v2_protocol import (
+    Tensor,
+    chosen,
+    identifier,
+    read_cells,
+    read_request,
+    read_tensors,
+)
+
+_MOST_SIZES = 8
+#: What a client best sends for a column of MLflow's type.
+_DATATYPES = {
+    "integer": "INT32",
+    "long": "INT64",
+    "float": "FP32",
+    "double": "FP64",
+    "boolean": "BOOL",
+}
+
+
+def pyfunc_spoken(bundle: PyfuncBundle, predictor: PyfuncPredictor, settings: Settings) -> Spoken:
+    """How such a version is asked."""
+    scoring, v2 = _Scoring(predictor, settings), _V2(bundle, predictor, settings)
+    document = pyfunc_document(bundle, settings, v2.model())
+    page = pyfunc_page(bundle, document)
+    return Spoken(scoring.parse, v2.parse, v2.server(), v2.model(), document, page)
+
+
+class _Scoring:
+    """MLflow's scoring protocol."""
+
+    def __init__(self, predictor: PyfuncPredictor, settings: Settings) -> None:
+        self._predictor = predictor
+        self._settings = settings
+
+    def parse(
+        self, body: bytes, headers: dict[bytes, bytes]
+    ) -> tuple[Asked, Callable[[Found], bytes]]:
+        if media_type(headers.get(b"content-type")) == CSV:
+            try:
+                asked = self._predictor.from_csv(body.decode())
+            except UnicodeDecodeError:
+                raise bad_request("csv", "expected CSV in UTF-8") from None
+        else:
+            asked = self._predictor.from_json(parse_object(body))
+        check_count(asked.count, self._settings.max_rows)
+        return asked, self._predictor.to_json
+
+
+class _V2:
+    """The Open Inference Protocol: a column a tensor, or the tensors of the signature."""
+
+    def __init__(
+        self, bundle: PyfuncBundle, predictor: PyfuncPredictor, settings: Settings
+    ) -> None:
+        self._bundle = bundle
+        self._predictor = predictor
+        self._settings = settings
+        self._inputs = bundle.signature.inputs
+        first = tensors(predictor.first.value) if predictor.first else None
+        self._outputs = first or [_declared(field) for field in bundle.signature.outputs]
+
+    def server(self) -> dict[str, Any]:
+        return {
+            "name": "sixfold",
+            "version": self._bundle.version,
+            "extensions": ["binary_tensor_data"],
+        }
+
+    def model(self) -> dict[str, Any]:
+        inputs = [
+            {"name": field.name or "input", "datatype": datatype(field), "shape": _open(field)}
+            for field in self._inputs
+        ]
+        outputs = [
+            {"name": item["name"], "datatype": item["datatype"], "shape": [-1, *item["shape"][1:]]}
+            for item in self._outputs
+        ]
+        return {
+            "name": self._bundle.model,
+            "versions": [self._bundle.version],
+            "platform": f"sixfold_{self._bundle.path}",
+            "inputs": inputs,
+            "outputs": outputs,
+        }
+
+    def parse(
+        self, body: bytes, headers: dict[bytes, bytes]
+    ) -> tuple[Asked, Callable[[Found], bytes]]:
+        request = read_request(body, headers)
+        known = [item["name"] for item in self._outputs]
+        outputs = chosen(request.get("outputs"), known) if request.get("outputs") else ()
+        name = identifier(request)
+        given = read_tensors(request.get("inputs"), _MOST_SIZES)
+        asked = self._arrays(given) if self._bundle.signature.is_tensor else self._table(given)
+        check_count(asked.count, self._settings.max_rows)
+        more = request.get("parameters")
+        wanted = self._bundle.signature.params
+        params = {k: more[k] for k in wanted if k in more} if isinstance(more, dict) else {}
+        return Asked(asked.data, params or None, asked.count), partial(self._write, outputs, name)
+
+    def _table(self, given: list[Tensor]) -> Asked:
+        """Columns, as `dataframe_split` has them; one that is optional may be left out."""
+        there = {name for name, _, _ in given}
+        whole = len(given) == 1 and len(given[0][1]) == 2
+        names = [
+            field.name or "input"
+            for field in self._inputs
+            if field.required or field.name in there or whole
+        ]
+        rows = read_cells(given, Tables(names, self._settings.max_rows)).rows()
+        split = {"columns": names, "data": [list(row) for row in rows]}
+        if not self._inputs[0].name:
+            del split["columns"]
+        return self._predictor.from_json({"dataframe_split": split})
+
+    def _arrays(self, given: list[Tensor]) -> Asked:
+        found = {name: (shape, data) for name, shape, data in given}
+        if not self._inputs[0].name and len(given) == 1:
+            (data,) = found.values()
+            array = _array(self._inputs[0], *data)
+            return Asked(array, None, len(array))
+        absent = [f.name for f in self._inputs if f.required and f.name not in found]
+        if absent:
+            raise bad_request(
+                "columns",
+                f"expected the tensors {shown(self._bundle.signature)}, got some of them",
+            )
+        arrays = {f.name: _array(f, *found[f.name]) for f in self._inputs if f.name in found}
+        return Asked(arrays, None, len(next(iter(arrays.values()))))
+
+    def _write(self, outputs: Sequence[str], name: str | None, found: Found) -> bytes:
+        answer: dict[str, Any] = {
+            "model_name": self._bundle.model,
+            "model_version": self._bundle.version,
+        }
+        if name is not None:
+            answer["id"] = name
+        made = tensors(found.value)
+        answer["outputs"] = [item for item in made if not outputs or item["name"] in outputs]
+        return orjson.dumps(answer)
+
+
+def check_count(rows: int, most: int) -> None:
+    """Refuse no rows, and too many."""
+    if not rows:
+        raise bad_request("rows", "expected at least one row, got none")
+    if rows > most:
+        raise Refused(413, "row_limit", f"expected at most {most} rows, got {rows}; send fewer")
+
+
+def datatype(field: Field) -> str:
+    """V2's name of an input's type."""
+    if field.shape is None:
+        return _DATATYPES.get(field.type, "BYTES")
+    return datatype_of(np.dtype(field.type))
+
+
+def tensors(value: Any) -> list[dict[str, Any]]:
+    """What a model has predicted, as outputs: a column of a table each, else `predict`."""
+    if hasattr(value, "columns"):
+        return [_tensor(str(name), value[name].to_numpy()) for name in value.columns]
+    if isinstance(value, dict):
+        return [_tensor(str(name), np.asarray(item)) for name, item in value.items()]
+    try:
+        return [_tensor("predict", np.asarray(value))]
+    except ValueError:  # lists of several lengths
+        return [_tensor("predict", np.array([orjson.dumps(item).decode() for item in value]))]
+
+
+def _tensor(name: str, array: np.ndarray) -> dict[str, Any]:
+    array = np.atleast_1d(array)
+    kind = datatype_of(array.dtype)
+    flat = array.ravel()
+    data = (
+        [None if item is None else str(item) for item in flat] if kind == "BYTES" else _plain(flat)
+    )
+    return {"name": name, "datatype": kind, "shape": list(array.shape), "data": data}
+
+
+def _plain(flat: np.ndarray) -> list[Any]:
+    found: list[Any] = flat.tolist()
+    return found
+
+
+def _declared(field: Field) -> dict[str, Any]:
+    """An output as the signature has it."""
+    return {"name": field.name or "predict", "datatype": datatype(field), "shape": _open(field)}
+
+
+def _open(field: Field) -> list[int]:
+    return [-1] if field.shape is None else list(field.shape)
+
+
+def _array(field: Field, shape: list[int], data: list[Any]) -> np.ndarray:
+    try:
+        return np.array(data, np.dtype(field.type)).reshape(shape)
+    except (ValueError, TypeError, OverflowError):
+        raise bad_request(
+            "signature", f"expected {field.name or 'input'!r} as {field.described()}"
+        ) from None
