@@ -17,8 +17,9 @@ from serving.server.cells import Cells
 from serving.server.metrics import Metrics
 from serving.server.scoring_protocol import Write
 
-#: Of one call, unless a single request has more: the first in it wait for the last.
+#: Rows of one call, unless a single request has more: the first in it wait for the last.
 _MOST_ROWS = 64
+#: Rows that wait before they are predicted without more ado: what waits takes memory.
 _MOST_WAITING = 256
 
 Times = tuple[float, float, float]  # seconds that reading, predicting and writing took
@@ -76,6 +77,7 @@ class Joiner:
         self._predictor = predictor
         self._metrics = metrics
         self._waiting: list[_Waiting] = []
+        self._rows = 0
 
     def ask(self, cells: Cells, write: Write, seconds: float, done: Done) -> None:
         """Ask for predictions.
@@ -93,7 +95,8 @@ class Joiner:
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append((cells, write, seconds, done))
-        if len(self._waiting) == _MOST_WAITING:
+        self._rows += cells.count
+        if self._rows >= _MOST_WAITING:
             self.flush()
 
     async def answer(self, cells: Cells, write: Write, seconds: float) -> Predicted:
@@ -104,7 +107,7 @@ class Joiner:
 
     def flush(self) -> None:
         """Answer all that wait."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._rows = self._waiting, [], 0
         group: list[_Waiting] = []
         rows = 0
         for one in waiting:
