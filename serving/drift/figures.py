@@ -14,8 +14,8 @@ from training.profile import Levels, Numbers
 
 _WIDTH, _HIGH, _TOP, _LINE = 460, 148, 18, 15
 _STRIP_WIDTH, _STRIP_HEIGHT = 132, 30
-_BINS, _LEVELS = 24, 12
-_CHARACTER = 6.6  # pixels
+_BINS, _LEVELS = 24, 8
+_CHARACTER = 7.2  # pixels
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,14 @@ def figure(bars: Bars, title: str) -> str:
     lines = 2 if narrow and not far else 1
     for at, place in enumerate(shown):
         middle = step * (place + 0.5)
-        room = _WIDTH / len(shown) if far else step * (2 if narrow else 1) - 4
-        line = at % lines
-        anchor = "start" if middle < 30 and far else "end" if middle > _WIDTH - 30 else "middle"
-        x = {"start": 0.0, "end": float(_WIDTH), "middle": middle}[anchor]
-        half = len(bars.labels[place]) * _CHARACTER / 2
-        if not far and (x - half < 0 or x + half > _WIDTH):
-            anchor, x = ("start", 0.0) if x < _WIDTH / 2 else ("end", float(_WIDTH))
+        beside = max(step, 2 * min(middle, _WIDTH - middle))
+        room = _WIDTH / len(shown) if far else min(lines * step, beside) - 4
+        text = _cut(bars.labels[place], room)
+        half = len(text) * _CHARACTER / 2
+        x = min(max(middle, half), _WIDTH - half)
         parts.append(
-            f'<text class="tick" x="{x:.1f}" y="{bottom + _LINE * (line + 1)}" '
-            f'text-anchor="{anchor}">'
-            f"{escape(_cut(bars.labels[place], room))}</text>"
+            f'<text class="tick" x="{x:.1f}" y="{bottom + _LINE * (at % lines + 1)}" '
+            f'text-anchor="middle">{escape(text)}</text>'
         )
     top = float(max([*bars.then, *bars.now, 0.0]))
     parts.append(f'<text class="tick" x="0" y="11">{top:.0%} of the rows</text>')
@@ -102,11 +99,10 @@ def _steps(reference: Numbers, counts: NumberCounts, is_date: bool) -> Bars:
     if not len(values):
         return Bars([], np.zeros(0), np.zeros(0))
     upto = np.cumsum(old)[1::2] / max(1, old.sum())
-    few = len(values) <= _BINS and not reference.between.any()
-    if few:
-        low, high = values[0], values[-1]
-    else:  # what is far out is not to press the others together
-        low, high = values[np.searchsorted(upto, [0.005, 0.995])]
+    if len(values) <= _BINS // 2 and not reference.between.any() and not is_date:
+        return _each(values, old, counts.cells)
+    # What is far out is not to press the others together.
+    low, high = values[np.searchsorted(upto, [0.005, 0.995])]
     if low == high:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, _BINS + 1)
@@ -123,6 +119,17 @@ def _steps(reference: Numbers, counts: NumberCounts, is_date: bool) -> Bars:
         labels[-1], labels[-2] = f"> {said(edges[-1])}", ""
     part = slice(first, last)
     return Bars(labels[part], _shares(then)[part], _shares(now)[part])
+
+
+def _each(values: np.ndarray, old: np.ndarray, new: np.ndarray) -> Bars:
+    """A bar a value, and one for all that training has not had."""
+    labels = list(map(_figure, values.tolist()))
+    then, now = old[1::2].tolist(), new[1::2].tolist()
+    if others := int(new[::2].sum()):
+        labels.append("others")
+        then.append(0)
+        now.append(others)
+    return Bars(labels, _shares(then), _shares(now))
 
 
 def _in_steps(values: np.ndarray, cells: np.ndarray, edges: np.ndarray) -> np.ndarray:
@@ -172,7 +179,7 @@ def _day(days: float) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3g}"
+    return f"{value:,.0f}" if 1e3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _plain(text: str) -> str:

@@ -93,7 +93,8 @@ def name_of(finding: Finding) -> str:
 def test_said(finding: Finding) -> str:
     """The test's statistic."""
     sign = {"KS": "KS", "chi2": "χ²"}[finding.test.name]
-    return f"{sign} {finding.test.statistic:.3g}"
+    figure = finding.test.statistic
+    return f"{sign} {figure:,.0f}" if figure >= 1_000 else f"{sign} {figure:.3g}"
 
 
 def p_said(p: float) -> str:

@@ -236,16 +236,34 @@ def test_nothing_in_production_is_said_so(recorded: Recorded) -> None:
     assert "expected a version of churn in Production" in done.stderr
 
 
-def test_a_version_without_a_profile_is_to_be_trained_again(
-    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([FILE], f"trained before there was one ({FILE}); train it again"),
+        ([FILE, "schema.json"], "expected a version that Sixfold has trained"),
+        (
+            [FILE, "schema.json", "members.json", "sample.json", "decision_tree.skops"],
+            "has trained",
+        ),
+    ],
+)
+def test_a_version_without_a_profile_is_said_so(
+    recorded: Recorded, registry: mlflow.MlflowClient, files: list[str], said: str
 ) -> None:
     recorded.write()
-    listed = mlflow.artifacts.list_artifacts
-
-    def without(*given: Any, **more: Any) -> list[Any]:
-        return [item for item in listed(*given, **more) if not item.path.endswith(FILE)]
-
-    monkeypatch.setattr(mlflow.artifacts, "list_artifacts", without)
-    done = recorded.drift()
+    logged = registry.get_logged_model(recorded.version.source.removeprefix("models:/"))
+    data = Path(logged.artifact_location.removeprefix("file://"), "data", "model")
+    kept = {data / name: (data / name).read_bytes() for name in files}
+    try:
+        for path in kept:
+            path.unlink()
+        if not any(data.iterdir()):
+            data.rmdir()
+        done = recorded.drift()
+    finally:
+        data.mkdir(exist_ok=True)
+        for path, content in kept.items():
+            path.write_bytes(content)
     assert done.exit_code == 2
-    assert f"trained before there was one ({FILE}); train it again" in done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.output
