@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from training.problem import Problem
+from training.problem import HIGH_CARDINALITY, Problem
 
 #: Types in `scaled` that skops does not trust by itself; `ordinal` has none.
 SCALED_TYPES = ("numpy.dtype",)
@@ -46,14 +46,14 @@ def scaled(problem: Problem) -> Any:
     )
 
 
-def ordinal(problem: Problem, native: bool = True) -> Any:
+def ordinal(problem: Problem, native: int = HIGH_CARDINALITY) -> Any:
     """Unscaled numbers and category codes: for trees, forests and boosting.
 
     Parameters
     ----------
     problem : Problem
-    native : bool, default True
-        Leave codes of few levels to the model. False: target-encode all categories.
+    native : int, default 50
+        Leave the codes of up to so many levels to the model; target-encode categories of more.
 
     Returns
     -------
@@ -62,10 +62,7 @@ def ordinal(problem: Problem, native: bool = True) -> Any:
     """
     from sklearn.compose import ColumnTransformer
 
-    low = problem.positions("categorical", False)
-    high = problem.positions("categorical", True)
-    if not native:
-        low, high = [], sorted(low + high)
+    low, high = _low_high(problem, native)
     if not high and not problem.positions("text"):
         return "passthrough"
     return ColumnTransformer(
@@ -78,13 +75,20 @@ def ordinal(problem: Problem, native: bool = True) -> Any:
     )
 
 
-def code_positions(problem: Problem) -> list[int]:
-    """Where `ordinal`'s output holds category codes of few levels."""
-    low = problem.positions("categorical", False)
-    if not problem.positions("categorical", True) and not problem.positions("text"):
+def code_positions(problem: Problem, native: int = HIGH_CARDINALITY) -> list[int]:
+    """Where `ordinal`'s output holds category codes."""
+    low, high = _low_high(problem, native)
+    if not high and not problem.positions("text"):
         return low
     start = len(problem.positions("numeric"))
     return list(range(start, start + len(low)))
+
+
+def _low_high(problem: Problem, native: int) -> tuple[list[int], list[int]]:
+    """Categorical features of up to so many levels, and of more."""
+    every = problem.positions("categorical")
+    low = [at for at in every if problem.features[at].levels <= native]
+    return low, sorted(set(every) - set(low))
 
 
 def _part(name: str, transformer: Any, positions: list[int]) -> list[tuple[str, Any, list[int]]]:

@@ -16,7 +16,7 @@ from training.schema import Feature
 Folds = tuple[tuple[np.ndarray, np.ndarray], ...]
 
 #: A categorical feature with more levels than this is target-encoded, not one-hot encoded or split
-#: on natively (scikit-learn's histogram trees take at most 255 levels).
+#: on natively (scikit-learn's histogram trees take at most 255 levels). CatBoost takes any number.
 HIGH_CARDINALITY = 50
 #: The first training rows, as many as this, are a model's input example.
 EXAMPLE_ROWS = 5

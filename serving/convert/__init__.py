@@ -44,6 +44,7 @@ CONVERTERS = {
     "XGBRegressor": "xgboost:regressor",
     "LGBMClassifier": "lightgbm:classifier",
     "LGBMRegressor": "lightgbm:regressor",
+    "FunctionTransformer": "catboost:levels",
     "CatBoostClassifier": "catboost:classifier",
     "CatBoostRegressor": "catboost:regressor",
 }

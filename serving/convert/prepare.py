@@ -46,6 +46,26 @@ def standard_scaler(estimator: Any, graph: Graph, matrix: str) -> str:
     return graph.scaled(matrix, mean, scale)
 
 
+def lookup(table: np.ndarray, column: int, graph: Graph, codes: str) -> str:
+    """A row of a table for each code of a column, (n, k).
+
+    Parameters
+    ----------
+    table : ndarray (levels + 2, k)
+        Its last row is for what is missing, the one before for all codes beyond.
+    column : int
+        Of `codes`.
+    graph : Graph
+    codes : str
+        (n, any).
+    """
+    count = len(table) - 2
+    code = graph.op("Gather", codes, graph.constant(column, np.int64), axis=1)
+    known = graph.op("Min", code, graph.constant(count))
+    place = graph.op("Where", graph.op("IsNaN", code), graph.constant(count + 1), known)
+    return graph.op("Gather", graph.constant(table), graph.cast(place, np.int64), axis=0)
+
+
 def _levels(transformer: Any) -> list[int]:
     """How many codes each column of an encoder may hold; none if it is no encoder."""
     first = transformer[0] if hasattr(transformer, "steps") else transformer
@@ -71,11 +91,7 @@ def _table(transformer: Any, levels: list[int], graph: Graph, codes: str) -> str
         own = np.flatnonzero((table != base).any(axis=0))
         if not len(own):
             continue
-        code = graph.op("Gather", codes, graph.constant(column, np.int64), axis=1)
-        known = graph.op("Min", code, graph.constant(count))
-        place = graph.op("Where", graph.op("IsNaN", code), graph.constant(count + 1), known)
-        row = graph.cast(place, np.int64)
-        pieces.append(graph.op("Gather", graph.constant(table[:, own]), row, axis=0))
+        pieces.append(lookup(table[:, own], column, graph, codes))
         order += own.tolist()
     rest = sorted(set(range(len(base))) - set(order))
     if rest:

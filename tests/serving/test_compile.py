@@ -12,9 +12,12 @@ import pytest
 
 from serving import compile as compiling
 from serving.compile import TOLERANCE, Compiled, compile_model
+from serving.convert import NotConvertible, convert
+from serving.graph import Graph
 from tests.serving.models import write_model
 from tests.training.problems import TASKS, frame_of
 from training.algorithms import TABLE, find
+from training.algorithms.gradient_boosting.catboost import with_levels
 from training.features import conform
 from training.scoring import Model
 
@@ -32,6 +35,8 @@ MARKED = [
     for name, task in CASES
 ]
 BOOSTED = [name for name in TABLE if name.startswith("gradient_boosting")]
+#: Of a CatBoost that is not built by its algorithm.
+_SMALL = {"iterations": 20, "verbose": False, "thread_count": 1, "allow_writing_files": False}
 
 
 def table_of(task: str, rows: int = 240) -> pd.DataFrame:
@@ -110,6 +115,82 @@ def test_many_trees_and_categories(candidate: str, tmp_path: Path) -> None:
     assert compiled.path == "onnx", compiled.why
 
 
+@pytest.mark.parametrize(
+    "task",
+    [pytest.param(task, marks=[] if task == "binary" else _SLOW) for task in TASKS],
+)
+def test_a_catboost_asks_levels_few_and_many(task: str, tmp_path: Path) -> None:
+    """One of few levels, the statistics of some and of thousands, of which a fit sees a part."""
+    rng = np.random.default_rng(0)
+    codes = {"few": rng.integers(0, 4, 6_000), "some": rng.integers(0, 30, 6_000)}
+    codes["many"] = rng.integers(0, 3_000, 6_000)
+    frame = pd.DataFrame({"a": rng.normal(size=6_000)})
+    score = frame["a"] + rng.normal(scale=0.1, size=6_000)
+    for name, code in codes.items():
+        score += rng.normal(size=code.max() + 1)[code]
+        frame[name] = [None if each % 7 == 3 else f"{name} {each}" for each in code]
+    classes = ["low", "mid", "high"] if task == "multiclass" else ["low", "high"]
+    frame["y"] = (
+        score if task == "regression" else pd.qcut(score, len(classes), classes).astype(str)
+    )
+    name, params = "gradient_boosting:catboost", {"iterations": 60}
+    compiled = compiled_in(tmp_path, frame, name, rows=2_000, params=params)
+    assert compiled.path == "onnx", compiled.why
+    model = Model(tmp_path / "model" / "data" / "model")
+    assert {column.name: column.kind for column in model.schema.used} == {
+        "a": "numeric",
+        "few": "categorical",
+        "some": "categorical",
+        "many": "categorical",
+    }
+    expected, found = model.predict_raw(frame), answers(tmp_path / "bundle", frame)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    for column in codes:
+        other = answers(
+            tmp_path / "bundle", frame.assign(**{column: frame[column].iloc[::-1].array})
+        )
+        assert np.abs(other - found).max() > 0.01, f"{column} is not asked"
+
+
+@pytest.mark.slow
+def test_a_large_tables_catboost_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.algorithms.gradient_boosting.catboost.NATIVE_ROWS", 100)
+    compiled = compiled_in(tmp_path, table_of("multiclass"), "gradient_boosting:catboost")
+    assert compiled.path == "onnx", compiled.why
+
+
+@pytest.mark.parametrize("statistic", ["Borders", "Buckets", "Counter", "BinarizedTargetMeanValue"])
+def test_each_statistic_that_catboost_counts(statistic: str, tmp_path: Path) -> None:
+    from catboost import CatBoostClassifier
+
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.normal(size=1_000), rng.geometric(0.1, size=1_000) - 1.0])
+    rows[rng.random(1_000) < 0.1, 1] = np.nan
+    y = np.digitize(rng.normal(size=1_000) + np.nan_to_num(rows[:, 1]) % 3, [0.5, 1.5])
+    model = CatBoostClassifier(**_SMALL, max_ctr_complexity=1, simple_ctr=[statistic])
+    model.fit(with_levels(rows[:700], [1]), y[:700], cat_features=[1])
+    graph = Graph(2)
+    onnx = graph.model(convert(model, graph, Graph.INPUT), rank=2)
+    session = onnxruntime.InferenceSession(onnx.SerializeToString())
+    expected = model.predict_proba(with_levels(rows, [1]))
+    (found,) = session.run(None, {"rows": rows})
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_a_catboost_that_combines_categories_is_not_compiled() -> None:
+    from catboost import CatBoostClassifier
+
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 12, (2_000, 2))
+    rows, y = codes.astype(float), (rng.random((12, 12)) > 0.5)[*codes.T].astype(int)
+    model = CatBoostClassifier(**_SMALL, max_ctr_complexity=2, model_size_reg=0)
+    model.fit(with_levels(rows, [0, 1]), y, cat_features=[0, 1])
+    with pytest.raises(NotConvertible, match="combinations"):
+        convert(model, Graph(2), Graph.INPUT)
+
+
 def test_a_split_that_only_missing_categories_match(tmp_path: Path) -> None:
     frame = frame_of("categorical", "binary", 600)
     frame["y"] = np.where(frame["c"].isna() ^ (frame["a"] > 1), "yes", "no")
@@ -144,7 +225,6 @@ def test_a_graph_that_cannot_run_is_not_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from serving.convert import linear
-    from serving.graph import Graph
 
     def unknown(estimator: Any, graph: Graph, matrix: str) -> str:
         return graph.op("Mean", matrix, matrix)  # which has no form for double precision

@@ -173,6 +173,29 @@ def test_a_model_beats_the_mean(candidate: str) -> None:
         assert ((prediction - small.y_test) ** 2).mean() < 0.5 * small.y_test.var()
 
 
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_large_tables_catboost_survives_saving(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its categories are target-encoded, whatever their levels are."""
+    monkeypatch.setattr("training.algorithms.gradient_boosting.catboost.NATIVE_ROWS", 50)
+    candidate = "gradient_boosting:catboost"
+    types = check(candidate, problem("all", task), tmp_path)
+    assert not any("with_levels" in name for name in types)
+    assert types <= set(find(candidate).trusted_types)
+
+
+def test_catboost_predicts_a_row_as_among_many() -> None:
+    """Which come as arrays of objects and as frames."""
+    small, algorithm = problem("categorical", "binary", 400), find("gradient_boosting:catboost")
+    fitted = fit(algorithm, small, quick(algorithm, small) | {"iterations": 30})
+    rows = small.X[np.isnan(small.X).any(axis=1).argsort()]  # those with gaps last
+    together = predict(fitted, rows, 2)
+    assert len(np.unique(together)) > 50
+    for at in (*range(20), *range(len(rows) - 20, len(rows))):
+        assert (predict(fitted, rows[at : at + 1], 2) == together[at]).all()
+
+
 @pytest.mark.parametrize("candidate", TABLE)
 def test_the_same_seed_gives_the_same_model(candidate: str) -> None:
     small, algorithm = problem("all", "binary"), find(candidate)

@@ -1,10 +1,16 @@
-"""CatBoost, its categories target-encoded by the pipeline.
+"""CatBoost with native categories, those of many levels too.
 
-CatBoost takes native categories as strings only, and no exporter takes a model that has them; the
-pipeline's cross-fitted target encoding stands in for CatBoost's own ordered statistics.
+A category of few levels is asked for one of them, others for how often the rows of their level had
+which target: CatBoost's ordered statistics. Combinations of categories are left out: what is known
+of one column's level is a table, which `serving/convert` can write down.
+
+Of a large table the pipeline's cross-fitted target encoding stands in for these statistics. There
+it is as good, and CatBoost takes half as long a tree.
 """
 
 from typing import Any
+
+import numpy as np
 
 from training.algorithms.base import (
     Algorithm,
@@ -16,11 +22,46 @@ from training.algorithms.base import (
     unweighted,
 )
 from training.algorithms.gradient_boosting import PATIENCE, iterations
-from training.preprocess import ordinal
+from training.preprocess import code_positions, ordinal
 from training.problem import Problem
+from training.schema import MAX_LEVELS
 
 #: CatBoost's time a tree is an order above the other engines'.
 _MOST = 1_000
+#: Up to this many rows categories are native. At 300,000, CatBoost's statistics took three times as
+#: long a fit (25 s of CPU, not 7) for no better a score (ROC AUC 0.827, not 0.828).
+NATIVE_ROWS = 100_000
+#: Up to so many levels a split asks for one of them, beyond for their statistics.
+_ONE_HOT_LEVELS = 10
+#: What `with_levels` makes of a missing category.
+MISSING = -1
+#: Up to this many rows an array of objects is faster than a frame, beyond it is larger and slower.
+_FEW_ROWS = 64
+
+
+def with_levels(X: np.ndarray, codes: list[int]) -> Any:
+    """Rows in a form that CatBoost takes categories in: as whole numbers, which it reads as words.
+
+    Parameters
+    ----------
+    X : ndarray of float64, (n, p)
+    codes : list of int
+        The columns that are codes of categories; NaN there becomes `MISSING`.
+
+    Returns
+    -------
+    ndarray of object or, of many rows, DataFrame of float32 and int32, (n, p)
+    """
+    whole = np.where(np.isnan(X[:, codes]), MISSING, X[:, codes]).astype(np.int32)
+    if len(X) <= _FEW_ROWS:
+        cells = X.astype(object)
+        cells[:, codes] = whole
+        return cells
+    import pandas as pd
+
+    columns: dict[int, Any] = {at: X[:, at].astype(np.float32) for at in range(X.shape[1])}
+    columns.update(zip(codes, whole.T, strict=True))
+    return pd.DataFrame(columns, copy=False)
 
 
 def _build(problem: Problem, params: Params, threads: int) -> Any:
@@ -35,6 +76,8 @@ def _build(problem: Problem, params: Params, threads: int) -> Any:
         "thread_count": threads,
         "random_seed": problem.seed,
         "boosting_type": "Plain",  # CatBoost's ordered default takes three times as long
+        "max_ctr_complexity": 1,
+        "one_hot_max_size": _ONE_HOT_LEVELS,
         "verbose": False,
         "allow_writing_files": False,
     }
@@ -44,12 +87,41 @@ def _build(problem: Problem, params: Params, threads: int) -> Any:
         model = CatBoostClassifier(**shared, **weights)
     else:
         model = standardised_target(CatBoostRegressor(**shared))
-    return pipeline(ordinal(problem, native=False), model)
+    return pipeline(_preprocess(problem), model)
+
+
+def _preprocess(problem: Problem) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    prepared = ordinal(problem, _native(problem))
+    codes = code_positions(problem, _native(problem))
+    if not codes:
+        return prepared
+    return make_pipeline(prepared, FunctionTransformer(with_levels, kw_args={"codes": codes}))
+
+
+def _native(problem: Problem) -> int:
+    """The most levels that a native category has."""
+    return MAX_LEVELS if problem.rows <= NATIVE_ROWS else 0
 
 
 def _boost(model: Any, X: Any, y: Any, X_eval: Any, y_eval: Any, fit_params: Params) -> int:
-    model.fit(X, y, eval_set=(X_eval, y_eval), early_stopping_rounds=PATIENCE, use_best_model=True)
+    model.fit(
+        X,
+        y,
+        eval_set=(X_eval, y_eval),
+        early_stopping_rounds=PATIENCE,
+        use_best_model=True,
+        **fit_params,
+    )
     return int(model.tree_count_) or 1
+
+
+def _fit_params(problem: Problem, params: Params, y: np.ndarray) -> dict[str, Any]:
+    # Not for the constructor, which keeps a copy: scikit-learn refuses to clone such an estimator.
+    codes = code_positions(problem, _native(problem))
+    return {"cat_features": codes} if codes else {}
 
 
 def _space(problem: Problem) -> Space:
@@ -79,8 +151,10 @@ ALGORITHM = Algorithm(
     space=_space,
     defaults=_defaults,
     boost=_boost,
+    fit_params=_fit_params,
     trusted_types=(
         "catboost.core.CatBoostClassifier",
         "catboost.core.CatBoostRegressor",
+        "training.algorithms.gradient_boosting.catboost.with_levels",
     ),
 )
