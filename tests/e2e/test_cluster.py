@@ -4,6 +4,7 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.e2e.command import call
 from tests.e2e.released import Released, released
 from tests.services.cluster import Cluster
 from tests.serving.deploy.load import load
+from tests.serving.server import recorded
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(2_400)]
@@ -31,8 +33,8 @@ def model(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def _nothing_is_left(cluster: Cluster, model: Released) -> Iterator[None]:
     yield
     words = ["undeploy", model.model, "--to", "kubernetes", "--namespace", cluster.namespace]
-    call(model.folder, "sixfold", words, cluster.environment)
-    kinds = "deployment,replicaset,pod,service,networkpolicy,hpa,pdb,secret"
+    call(model.folder, "sixfold", [*words, "--recordings"], cluster.environment)
+    kinds = "deployment,replicaset,pod,service,networkpolicy,hpa,pdb,secret,pvc"
     chosen = f"{manifests.MODEL}={model.model}"
     assert cluster.kubectl("get", kinds, "--selector", chosen, "--output", "name") == ""
 
@@ -138,6 +140,30 @@ def test_a_token_is_asked_for_and_the_smoke_request_has_it(
     assert requests.failures == []
 
 
+def test_all_replicas_record_in_a_claim_that_stays(
+    cluster: Cluster, model: Released, tmp_path: Path
+) -> None:
+    record = ["--record", "--record-size", "64m", "--record-access", "ReadWriteOnce"]
+    deploy(cluster, model, "1", "--replicas", "2", *record)
+    for address in addresses(cluster, model):
+        for _ in range(3):
+            ask(address, model)
+    cluster.kubectl("delete", "hpa", model.name)
+    cluster.kubectl("scale", f"deployment/{model.name}", "--replicas=1")
+    chosen = ["--selector", f"{manifests.MODEL}={model.model}", "--output", "name"]
+    wait_until(lambda: len(cluster.kubectl("get", "pod", *chosen).split()) == 1)
+    pod = cluster.kubectl("get", "pod", *chosen).strip().removeprefix("pod/")
+    copied = tmp_path / "recordings"
+    cluster.kubectl("cp", f"{pod}:/recordings", str(copied))
+    rows = recorded.rows(copied)  # of the one that has drained
+    assert [row["__version"] for row in rows] == ["1"] * 3, "and none of the smoke requests"
+    words = ["undeploy", model.model, "--to", "kubernetes", "--namespace", cluster.namespace]
+    printed = call(model.folder, "sixfold", words, cluster.environment)
+    claim = f"{model.name}-recordings"
+    assert f"its recordings are kept: {claim};" in printed
+    assert get(cluster, "persistentvolumeclaim", claim)["status"]["phase"] == "Bound"
+
+
 def test_a_canary_needs_a_gateway(cluster: Cluster, model: Released) -> None:
     deploy(cluster, model, "1", "--replicas", "1")
     printed = deploy(cluster, model, "2", "--canary", "10", code=2)
@@ -165,6 +191,14 @@ def test_kubectl_builds_the_overlays(cluster: Cluster, model: Released) -> None:
     cluster.kubectl("apply", "--kustomize", str(folder))
     cluster.kubectl("rollout", "status", f"deployment/{model.name}", "--timeout=120s")
     assert len(addresses(cluster, model)) == 3
+
+
+def ask(address: str, model: Released) -> None:
+    """Ask a pod for a prediction."""
+    url, kind = f"http://{address}:8080/invocations", {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(model.body).encode(), kind)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status == 200
 
 
 def by_kind(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
