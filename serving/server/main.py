@@ -118,7 +118,10 @@ def _preload(path: str, record: str) -> None:
             import_writer()
         return
     if record:
-        raise Unservable("expected no recording of a model that Sixfold has not trained")
+        raise Unservable(
+            "expected no recording of a model that Sixfold has not trained; leave out --record "
+            "(SIXFOLD_RECORD)"
+        )
     from serving.server.pyfunc import import_mlflow
 
     try:
