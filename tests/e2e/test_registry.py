@@ -1,7 +1,6 @@
-"""The way of a model from a training to Production and back, on a real server."""
+"""Promotions on real servers: at once, with logins, and where they fail."""
 
 import json
-import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +11,8 @@ from urllib.request import Request, urlopen
 import pytest
 from mlflow import MlflowClient
 
-from tests.e2e.command import ROOT, call, make_train, mlflow_run
+from tests.e2e.command import call
+from tests.e2e.test_story import production
 from tests.registry.promoting import finish, start
 from tests.services.mlflow_server import MlflowServer
 
@@ -26,53 +26,6 @@ def sixfold(
     printed = call(folder, "sixfold", words, {**server.environment, **more}, code)
     begin = printed.find("\n{\n") + 1
     return printed, json.loads(printed[begin:]) if "--json" in words else {}
-
-
-@pytest.mark.docker
-def test_the_story(tmp_path: Path, mlflow_server: MlflowServer) -> None:
-    """Train in a container; promote; a worse one is refused, a better one comes in; and back."""
-    server, environment = mlflow_server, mlflow_server.environment
-    wanted = {"algorithms": "decision_tree,logistic_regression,svm", "search": "none"}
-    make_train(wanted, environment)
-    _, board = sixfold(tmp_path, server, "leaderboard", "--json")
-    scores = {row["name"]: row["test"] for row in board["candidates"] if row["test"]}
-    best, middle, *_ = sorted(scores, key=lambda name: -scores[name])
-    worst = "decision_tree"
-    assert scores[worst] < scores[middle] - 0.02 < scores[best]
-    for number, name in enumerate((middle, worst, best), 1):
-        words = ["register", "story", "--run", board["run_id"], "--algorithm", name]
-        assert f"{name} is story version {number}" in sixfold(tmp_path, server, *words)[0]
-
-    promote = ("promote", "story", "--json", "--allow-dirty")
-    _, first = sixfold(tmp_path, server, *promote, "--version", "1")
-    assert (first["outcome"], first["replaced"]) == ("promoted", None)
-    _, second = sixfold(tmp_path, server, *promote, "--version", "2", code=1)
-    assert second["outcome"] == "refused"
-    assert [g["gate"] for g in second["gates"] if g["outcome"] == "failed"] == ["quality"]
-    # As the project's entry point: in a container, with the policy beside the user's table.
-    (tmp_path / "policy.toml").write_text("[lineage]\nallow_dirty = true\n")
-    wanted = {"model": "story", "note": "better"}
-    printed = mlflow_run(tmp_path, ROOT, wanted, ["-e", "promote"], environment)
-    assert "story version 3 is in Production, in place of version 1" in printed
-    client = MlflowClient(server.uri)
-    assert production(client, "story") == (["3"], "3")
-    assert "Promoted to Production" in str(client.get_model_version("story", "3").description)
-
-    words = ["rollback", "story", "--note", "to see that it works"]
-    assert "story version 1 is in Production again" in sixfold(tmp_path, server, *words)[0]
-    assert production(client, "story") == (["1"], "1")
-    _, history = sixfold(tmp_path, server, "history", "story", "--json")
-    assert [period["version"] for period in history["periods"]] == ["1", "3", "1"]
-    assert history["periods"][0]["note"] == "to see that it works"
-    assert [(a["version"], a["outcome"]) for a in history["attempts"]][-1] == ("2", "refused")
-    wanted = {"model": "story", "first": "1", "second": "3"}
-    printed = mlflow_run(tmp_path, ROOT, wanted, ["-e", "compare"], environment)
-    (run_id,) = re.findall(r"the page is story-1-3\.html in the artifacts of run (\w+)", printed)
-    assert [item.path for item in client.list_artifacts(run_id)] == ["story-1-3.html"]
-    sixfold(tmp_path, server, "audit", "story")
-    client.set_registered_model_alias("story", "production", "2")
-    printed, _ = sixfold(tmp_path, server, "audit", "story", code=1)
-    assert "alias production names version 2" in printed
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +42,6 @@ def train_and_register(folder: Path, server: MlflowServer, model: str) -> None:
     sixfold(folder, server, *words)
     for name in names:
         sixfold(folder, server, "register", model, "--algorithm", name)
-
-
-def production(client: MlflowClient, model: str) -> tuple[list[str], str | None]:
-    """The versions in Production, and the one that the alias names."""
-    versions = client.search_model_versions(f"name = '{model}'")
-    aliases = client.get_registered_model(model).aliases
-    there = [str(item.version) for item in versions if item.current_stage == "Production"]
-    return there, str(aliases["production"]) if "production" in aliases else None
 
 
 def test_promotions_at_once_on_postgresql(trained: Path, mlflow_server: MlflowServer) -> None:
