@@ -41,9 +41,7 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
     sixfold build churn --version 7 --tag registry.example/churn:7 --push --slim
     """
     quieten()
-    import_ahead(
-        "serving.preload"
-    )  # beside this process's own imports, of which MLflow's take long
+    import_ahead("serving.preload")  # MLflow's own imports take as long
     from registry.store import connect
     from serving.build import Wanted
     from serving.build import build as run_build
