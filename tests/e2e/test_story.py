@@ -28,7 +28,12 @@ from tests.serving.deploy.load import load
 from tests.waiting import wait_until
 from training.sample import read_sample
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.docker]
+pytestmark = [
+    pytest.mark.services,
+    pytest.mark.slow,
+    pytest.mark.docker,
+    pytest.mark.timeout(1_200),  # thirty commands and containers, on whatever machine
+]
 _PROBABILITIES = {"predict_method": "predict_proba"}
 
 
