@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from serving.compile import compile_model
 from serving.drift.recordings import Recordings, Window
+from tests.serving.models import write_model
 from tests.serving.server import recorded
 from tests.serving.server.bundles import MIXED, NUMBERS, ROW, Linear, write_bundle
 from tests.serving.server.running import JSON, Server, ask, running, start
@@ -235,6 +238,30 @@ def test_a_level_that_training_has_not_seen_is_recorded_as_it_came(tmp_path: Pat
     assert found["colour"] == "new"
     assert found["__probabilities"] == list(shares.values())
     assert shares[found["__prediction"].title()] == max(shares.values())
+
+
+@pytest.mark.slow
+def test_a_model_that_keeps_its_pipelines_is_recorded_as_well(tmp_path: Path) -> None:
+    """The recording needs nothing of a model but what it has predicted; texts are kept whole."""
+    rng = np.random.default_rng(0)
+    words = np.array(
+        ["red", "green", "blue", "house", "tree", "river", "cold", "warm", "small", "large"]
+    )
+    texts = [" ".join(rng.choice(words, 6)) for _ in range(80)]
+    frame = pd.DataFrame(
+        {"words": texts, "n": rng.normal(size=80), "y": rng.integers(0, 2, size=80)}
+    )
+    model = write_model(tmp_path / "model", frame, ["logistic_regression"])
+    told = {"model": "churn", "version": "3", "run_id": "r"}
+    assert compile_model(model, tmp_path / "bundle", told).path == "pipeline"
+    asked = [{"words": "not seen by träining", "n": "1.5"}, {"words": None, "n": None}]
+    with running(tmp_path / "bundle", record=tmp_path / "kept") as server:
+        answer = server.ask("POST", "/invocations", {"dataframe_records": asked})
+    first, second = recorded.rows(tmp_path / "kept")
+    assert (first["words"], first["n"]) == ("not seen by träining", 1.5)
+    assert (second["words"], second["n"]) == (None, None)
+    labels = [first["__prediction"], second["__prediction"]]
+    assert labels == [str(label) for label in answer.json()["predictions"]]
 
 
 @pytest.mark.slow
