@@ -177,11 +177,13 @@ def test_a_model_beats_the_mean(candidate: str) -> None:
 def test_a_large_tables_catboost_survives_saving(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its categories are target-encoded, whatever their levels are."""
+    """Its categories of more than ten levels are target-encoded, the others native."""
     monkeypatch.setattr("training.algorithms.gradient_boosting.catboost.NATIVE_ROWS", 50)
     candidate = "gradient_boosting:catboost"
-    types = check(candidate, problem("all", task), tmp_path)
-    assert not any("with_levels" in name for name in types)
+    large, algorithm = problem("all", task), find(candidate)
+    types = check(candidate, large, tmp_path)
+    assert any("with_levels" in name for name in types)
+    assert "TargetEncoder" in repr(algorithm.build(large, quick(algorithm, large), 1))
     assert types <= set(find(candidate).trusted_types)
 
 
