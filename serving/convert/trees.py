@@ -9,7 +9,7 @@ import numpy as np
 from serving.graph import ML, Graph
 
 #: How a node compares: ONNX's numbers for `x <= threshold`, `x < threshold` and so on.
-LEQ, LT, GT, MEMBER = 0, 1, 3, 6
+LEQ, GT, MEMBER = 0, 3, 6
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Tree:
     feature : ndarray of int
     threshold : ndarray of float64
     mode : ndarray of int
-        `LEQ`, `LT`, `GT` or `MEMBER`; of a leaf anything.
+        `LEQ`, `GT` or `MEMBER`; of a leaf anything.
     missing : ndarray of bool
         Whether NaN goes to the child `true`.
     true, false : ndarray of int

@@ -19,7 +19,7 @@ import orjson
 
 from serving.server.bundle import Bundle, Predictor, PyfuncBundle
 from serving.server.deadlines import Deadlines
-from serving.server.errors import Headers, Refused, unavailable
+from serving.server.errors import Headers, Refused, unavailable, where
 from serving.server.joining import Joiner, Predicted, Times, predict
 from serving.server.metrics import Metrics
 from serving.server.routes import OTHER, Answer, Parse, Route, Routes
@@ -34,8 +34,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Reply = Callable[[int, Headers, bytes], None]
 Asked = tuple[str, dict[bytes, bytes], bytes]  # what is recorded of a request
 
-#: Bodies beyond this are read and predicted beside the event loop, which answers others meanwhile.
+#: Bodies beyond this, and more rows, are read and predicted beside the event loop, which answers
+#: others meanwhile.
 _LARGE = 128 << 10
+_MANY = 1_000
 _THREADS = 2
 
 _JSON = (b"content-type", b"application/json")
@@ -135,6 +137,8 @@ class App:
                 raise _too_large(self._settings.max_body)
             assert route.parse is not None
             cells, write = route.parse(body, headers)
+            if cells.count > _MANY:
+                return False
         except Exception as error:  # noqa: BLE001  whatever it is, it has an answer
             self.flush()
             self._reply(route, reply, None, error)
@@ -175,7 +179,8 @@ class App:
             raise Refused(
                 405, "method", f"expected method {allowed}", [(b"allow", allowed.encode())]
             )
-        if route.parse is not None and self._asked >= self._settings.max_concurrency:
+        asked = max(self._asked, len(self._joiner))
+        if route.parse is not None and asked >= self._settings.max_concurrency:
             raise unavailable("busy", "expected fewer requests at the same time; send it again")
 
     async def _under_way(
@@ -206,7 +211,8 @@ class App:
         if len(body) <= self._at_once:
             start = perf_counter()
             cells, write = parse(body, headers)
-            return await self._joiner.answer(cells, write, perf_counter() - start)
+            if cells.count <= _MANY:
+                return await self._joiner.answer(cells, write, perf_counter() - start)
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(self._threads, self._predicted, parse, body, headers)
         raw, _, times = found
@@ -233,7 +239,7 @@ class App:
 
     def _refusal(self, error: Exception) -> Answer:
         if not isinstance(error, Refused):
-            _log.error("a request failed: %s", _where(error))
+            _log.error("a request failed: %s", where(error))
             error = Refused(500, "internal", "expected to answer, but failed; the log says where")
         self._metrics.error(error.kind)
         return error.status, [_JSON, *error.headers], orjson.dumps(error.record())
@@ -275,14 +281,3 @@ class _Gone(Exception):
 
 def _too_large(most: int) -> Refused:
     return Refused(413, "body_size", f"expected a body of at most {most} bytes; send fewer")
-
-
-def _where(error: Exception) -> str:
-    """The kind of an error and the line it comes from, without its message, which may hold data."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    code = trace.tb_frame.f_code
-    return f"{type(error).__name__} in {code.co_qualname}, line {trace.tb_lineno}"

@@ -62,6 +62,17 @@ class Unservable(Exception):
     """The server cannot start; the message is one line for its operator."""
 
 
+def where(error: BaseException) -> str:
+    """The kind of an error and the line it comes from, without its message, which may hold data."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    code = trace.tb_frame.f_code
+    return f"{type(error).__name__} in {code.co_qualname}, line {trace.tb_lineno}"
+
+
 def bad_request(kind: str, message: str) -> Refused:
     """A request that will be wrong however often it is sent."""
     return Refused(400, kind, message)

@@ -90,6 +90,7 @@ class Connection(HttpToolsProtocol):
         if (
             route is None
             or self.parser.get_method() != b"POST"
+            or self.parser.get_http_version() != "1.1"
             or self.expect_100_continue
             or self.flow.write_paused
             or not (self.cycle is None or self.cycle.response_complete)
@@ -119,9 +120,10 @@ class Connection(HttpToolsProtocol):
             self._take_long_way()
         super().on_message_complete()
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
         """The client sends no more: the connection is closed with the answers that are due."""
         self.app.flush()
+        return self._closes_with_answer()
 
     def on_response_complete(self) -> None:
         """A request is answered that took the long way."""
@@ -143,9 +145,19 @@ class Connection(HttpToolsProtocol):
         """Refuse what is no HTTP, in the shape of all errors."""
         self._in_head, self._route = False, None
         self.app.flush()
-        if not self.transport.is_closing():
+        if self._closes_with_answer():
+            self.flow.pause_reading()
+        elif not self.transport.is_closing():
             self.transport.write(_MALFORMED)
             self.transport.close()
+
+    def _closes_with_answer(self) -> bool:
+        """Whether a request that is whole still waits for its answer: the last of this client."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True
 
     def _begin_long_way(self) -> None:
         url, headers, expects = self.url, self.headers, self.expect_100_continue

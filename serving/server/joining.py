@@ -105,6 +105,10 @@ class Joiner:
         self.ask(cells, write, seconds, partial(_settle, future))
         return await future
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     def flush(self) -> None:
         """Answer all that wait."""
         waiting, self._waiting, self._rows = self._waiting, [], 0

@@ -29,8 +29,9 @@ BUCKETS = (
 )
 
 #: Why rows that were to be recorded are not: more than are wanted a second, more than can wait, the
-#: disk does not take them, or the process that writes is gone.
-UNRECORDED = ("rate", "queue", "disk", "process")
+#: disk does not take them, they are of no form that can be written, or the process that writes is
+#: gone.
+UNRECORDED = ("rate", "queue", "disk", "form", "process")
 
 _READY, _IN_FLIGHT, _CONNECTIONS, _ROWS, _JOINED, _RECORDED, _UNSENT, _UNRECORDED = range(8)
 _FIXED = _UNRECORDED + len(UNRECORDED)
@@ -112,7 +113,10 @@ class Metrics:
         self._row[_JOINED] += requests
 
     def recorded(self, rows: int) -> None:
-        """These rows are in a file. This and `unrecorded("disk", …)` is the recording process's."""
+        """These rows are in a file.
+
+        This and `unrecorded` for "disk" and "form" are the recording process's.
+        """
         self._row[_RECORDED] += rows
 
     def unrecorded(self, reason: str, rows: int) -> None:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from random import random
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 import orjson
 
 from serving.server.bundle import Bundle
-from serving.server.errors import Unservable
+from serving.server.errors import Unservable, where
 from serving.server.metrics import Metrics
 from serving.server.settings import Settings
 from serving.server.v2_binary import HEADER
@@ -64,7 +65,7 @@ class Recorder:
         self._most = max(settings.max_body, _LEAST_WAITING)  # bytes that may wait
         self._metrics = metrics
         self._connection = connection
-        self._left, self._then = self._rate, time.time()
+        self._left, self._then = self._rate, time.monotonic()
         self._queue: deque[tuple[int, Kept]] = deque()
         self._taken = self._sent = 0  # bytes; each is written by one thread only
         self._made = 0
@@ -102,7 +103,7 @@ class Recorder:
             return _ID, name
         if self._share < 1.0 and random() >= self._share:  # noqa: S311  a sample, no secret
             return _ID, name
-        now, rows = time.time(), len(raw)
+        now, rows = time.monotonic(), len(raw)
         # May become less than nothing: a large request is recorded whole, and those after it wait.
         self._left = min(self._rate, self._left + (now - self._then) * self._rate)
         self._then = now
@@ -120,7 +121,7 @@ class Recorder:
             kinds = headers.get(b"content-type", b""), headers.get(HEADER, b"")
             numbers = raw.astype(np.float64, copy=False).tobytes()
             self._queue.append(
-                (size, (route, name.decode(), now, *kinds, body, numbers, raw.shape))
+                (size, (route, name.decode(), time.time(), *kinds, body, numbers, raw.shape))
             )
         return _ID, name
 
@@ -128,9 +129,10 @@ class Recorder:
         """Hand over what waits, and wait until all of it is in files."""
         self._ended.set()
         self._thread.join()
-        self._connection.shutdown(socket.SHUT_WR)
-        while self._connection.recv(1):  # never sends: ends when the process has ended
-            pass
+        with suppress(OSError):  # it ended before
+            self._connection.shutdown(socket.SHUT_WR)
+            while self._connection.recv(1):  # never sends: ends when the process has ended
+                pass
         self._connection.close()
 
     def _name(self, headers: dict[bytes, bytes], content: bytes) -> bytes:
@@ -217,11 +219,7 @@ def start_recording(
             write_all(theirs, worker, bundle, settings, metrics)
             code = 0
         except Exception as error:  # noqa: BLE001  its message may hold data
-            trace = error.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            where = f" in {trace.tb_frame.f_code.co_qualname}" if trace else ""
-            print(f"recording: {type(error).__name__}{where}", file=sys.stderr)
+            print(f"recording: {where(error)}", file=sys.stderr)
         finally:
             os._exit(code)  # what the worker would do at exit is not this process's to do
     theirs.close()

@@ -18,6 +18,11 @@ _END = ".parquet"
 _STALE = 3600.0
 
 
+def folder_name(text: str) -> str:
+    """The folder of a model or a version: its name, which may hold a slash."""
+    return text.replace("/", "%2F")
+
+
 class RecordFolder:
     """Where one worker's files go.
 
@@ -33,8 +38,8 @@ class RecordFolder:
 
     def __init__(self, path: Path, bundle: Bundle, worker: int, most_bytes: int) -> None:
         self.path = path
-        self._model = path / bundle.model.replace("/", "%2F")
-        self._version = self._model / bundle.version.replace("/", "%2F")
+        self._model = path / folder_name(bundle.model)
+        self._version = self._model / folder_name(bundle.version)
         self._worker = worker
         self._most_bytes = most_bytes
 
@@ -80,12 +85,16 @@ class RecordFolder:
                 if not path.name.startswith("."):
                     found.append((path.name, path, facts.st_size))
                 elif facts.st_mtime < time.time() - _STALE:
-                    path.unlink()
+                    with suppress(OSError):  # somebody else's
+                        path.unlink()
         over = sum(size for _, _, size in found) - self._most_bytes
         for _, path, size in sorted(found):
             if over <= 0 or path == newest:
                 break
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:  # somebody else's: the next one goes in its place
+                continue
             over -= size
             with suppress(OSError):  # a day that others are in stays
                 path.parent.rmdir()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from serving.server.bundle import Bundle
+from serving.server.errors import where
 from serving.server.metrics import Metrics
 from serving.server.record import LENGTH, Kept
 from serving.server.record_folder import RecordFolder
@@ -58,7 +59,8 @@ def write_all(
                     return
                 if not batch.rows:
                     due = time.monotonic() + settings.record_seconds
-                batch.add(marshal.loads(packed), parses)  # noqa: S302  from the worker
+                kept: Kept = marshal.loads(packed)  # noqa: S302  from the worker
+                batch.add(kept, parses)
             if batch.is_full or (batch.rows and time.monotonic() >= due):
                 batch.write()
     finally:
@@ -114,8 +116,12 @@ class Batch:
         headers = {
             key: value for key, value in ((b"content-type", kind), (HEADER, header)) if value
         }
-        cells, _ = parses[route](body, headers)
         raw = np.frombuffer(numbers, np.float64).reshape(shape)
+        try:
+            cells, _ = parses[route](body, headers)
+        except Exception as error:  # noqa: BLE001  one request does not end the recording
+            self._drop(len(raw), error)
+            return
         self._loose.append(Answered(name, when, cells, raw))
         self._loose_rows += len(raw)
         self._bytes += len(body)
@@ -129,6 +135,8 @@ class Batch:
             return
         self._tidy()
         rows, self.rows, self._bytes = self.rows, 0, 0
+        if not rows:
+            return
         data = self._table.take()
         if self._report(lambda: self._folder.write(data)):
             self._metrics.recorded(rows)
@@ -136,8 +144,17 @@ class Batch:
             self._metrics.unrecorded("disk", rows)
 
     def _tidy(self) -> None:
-        self._table.add(self._loose)
+        loose, rows = self._loose, self._loose_rows
         self._loose, self._loose_rows = [], 0
+        try:
+            self._table.add(loose)
+        except Exception as error:  # noqa: BLE001  as above
+            self.rows -= rows
+            self._drop(rows, error)
+
+    def _drop(self, rows: int, error: Exception) -> None:
+        self._metrics.unrecorded("form", rows)
+        print(f"recording: {rows} rows cannot be written: {where(error)}", file=sys.stderr)
 
     def _report(self, step: Callable[[], Any]) -> bool:
         """Whether the disk has taken it; what is wrong is said once, until it is something else."""

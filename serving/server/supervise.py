@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from serving.server.errors import where
+
 #: What a worker exits with that cannot serve: to start it again would not help.
 UNSERVABLE = 3
 
@@ -106,11 +108,7 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             code = self._run(number)
         except Exception as error:  # noqa: BLE001  it is the last thing that this process says
-            trace = error.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            where = f" in {trace.tb_frame.f_code.co_qualname}" if trace else ""
-            print(f"worker {number}: {type(error).__name__}{where}", file=sys.stderr)
+            print(f"worker {number}: {where(error)}", file=sys.stderr)
         finally:
             sys.stderr.flush()
             os._exit(code)  # what the parent would do at exit is not this process's to do

@@ -127,9 +127,18 @@ def read_request(body: bytes, headers: dict[bytes, bytes]) -> dict[str, Any]:
 def identifier(request: dict[str, Any]) -> str | None:
     """What the client calls the request; Refused if that is no text."""
     name = request.get("id")
-    if name is not None and not isinstance(name, str):
+    if name is not None and not (isinstance(name, str) and _is_whole(name)):
         raise bad_request("format", "expected id as a text")
     return name
+
+
+def _is_whole(text: str) -> bool:
+    """Whether it can be written: JSON may hold half of a character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def chosen(asked: Any, known: Sequence[str]) -> tuple[str, ...]:

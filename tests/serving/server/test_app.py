@@ -103,3 +103,29 @@ def test_what_comes_together_is_one_call(bundle_folder: Path) -> None:
     for (status, record), (_, expected) in zip(answers, alone, strict=True):
         assert status == 200
         np.testing.assert_allclose(record["predictions"], expected["predictions"], rtol=1e-12)
+
+
+def test_what_comes_together_counts_as_being_under_way(bundle_folder: Path) -> None:
+    app, _ = make(bundle_folder, max_concurrency=2)
+    route = app.short_ways[b"/invocations"]
+    found: list[int] = []
+
+    async def together() -> None:
+        for _ in range(4):
+            body = json.dumps({"dataframe_records": [ROW]}).encode()
+            assert app.ask(route, {}, body, lambda status, *_: found.append(status))
+        await asyncio.sleep(0)
+
+    asyncio.run(together())
+    assert sorted(found) == [200, 200, 200, 503]
+
+
+def test_many_rows_in_a_small_body_do_not_hold_others_up(bundle_folder: Path) -> None:
+    app, _ = make(bundle_folder)
+    route = app.short_ways[b"/invocations"]
+    body = json.dumps({"inputs": {"x0": [0] * 1_001} | dict.fromkeys(list(ROW)[1:], 0)}).encode()
+
+    async def asked() -> bool:
+        return app.ask(route, {}, body, lambda *_: None)
+
+    assert not asyncio.run(asked())

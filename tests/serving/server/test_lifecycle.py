@@ -14,6 +14,7 @@ import pytest
 from tests.serving.server.bundles import MIXED, ROW, Linear, write_bundle
 from tests.serving.server.running import JSON, Server, ask, running, start
 from tests.serving.server.test_server import received
+from tests.waiting import wait_until
 
 BODY = json.dumps({"dataframe_records": [ROW]}).encode()
 
@@ -22,13 +23,6 @@ BODY = json.dumps({"dataframe_records": [ROW]}).encode()
 def bundle(tmp_path: Path) -> Path:
     write_bundle(tmp_path / "bundle", MIXED)
     return tmp_path / "bundle"
-
-
-def wait_until(there: object, seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not there():  # type: ignore[operator]
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_a_model_that_is_another_is_not_served(bundle: Path, tmp_path: Path) -> None:

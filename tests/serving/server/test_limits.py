@@ -1,5 +1,6 @@
 """Tokens, time, concurrency, and large requests beside small ones."""
 
+import itertools
 import json
 import socket
 import threading
@@ -10,7 +11,7 @@ import pytest
 
 from tests.serving.server.bundles import MIXED, ROW, write_bundle
 from tests.serving.server.running import Server, running
-from tests.serving.server.test_server import check_error, counted, received
+from tests.serving.server.test_server import check_error, counted, received, request
 
 HEAD = (
     b"POST /invocations HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n"
@@ -114,6 +115,22 @@ def test_liveness_answers_while_a_large_request_is_predicted(bundle: Path) -> No
         thread.join()
         assert found == [60_000]
         assert alive > 3
+
+
+def test_what_follows_does_not_harm_a_longer_answer(bundle: Path) -> None:
+    """Neither the end of what a client sends, nor junk: a large request, and one in pieces."""
+    with running(bundle) as server:
+        for whole, cut, junk in itertools.product([request(3_000), request()], [1, 9], [b"", b"?"]):
+            with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.sendall(whole[:-cut])
+                time.sleep(0.05)
+                connection.sendall(whole[-cut:] + junk)
+                if not junk:
+                    connection.shutdown(socket.SHUT_WR)
+                head, _, body = received(connection).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 OK")
+            assert json.loads(body)["predictions"]
 
 
 def test_a_slow_reader_gets_it_all(bundle: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import resource
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from serving.server.metrics import UNRECORDED, Metrics
 from serving.server.record import Recorder
 from serving.server.record_folder import RecordFolder
 from serving.server.record_process import Batch, readers, write_all
+from serving.server.record_table import Answered, RecordTable
 from serving.server.settings import Settings
 from tests.serving.server import recorded
 from tests.serving.server.bundles import LEVELS, MIXED, NUMBERS, ROW, Linear, write_bundle
@@ -86,6 +88,59 @@ def recording(
         thread.start()
     recorder.close()
     thread.join()
+
+
+def test_what_cannot_be_written_takes_nothing_else_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    added = RecordTable.add
+
+    def add(self: RecordTable, answered: list[Answered]) -> None:
+        if len(answered) == 1:
+            raise TypeError("secret")
+        added(self, answered)
+
+    monkeypatch.setattr("serving.server.record_process._LOOSE_ROWS", 2)
+    monkeypatch.setattr(RecordTable, "add", add)
+    with recording(tmp_path) as there:
+        there.keep(one(1.0), [0.0])
+        there.keep(one(2.0), [0.0])
+        there.keep({"dataframe_records": one(3.0)["dataframe_records"] * 2}, [0.0] * 2)
+        there.keep(one(4.0), [0.0])
+        there.keep(one(5.0), [0.0])
+    assert sorted(row["x0"] for row in recorded.rows(there.folder)) == [1.0, 2.0, 4.0, 5.0]
+    assert there.unrecorded() == {"form": 2}
+    said = capfd.readouterr().err
+    assert "TypeError in " in said
+    assert "secret" not in said
+
+
+def test_a_clock_that_is_set_back_does_not_end_the_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with recording(tmp_path) as there:
+        there.keep(one(), [0.0])
+        now = time.time()
+        monkeypatch.setattr("time.time", lambda: now - 86_400)
+        there.keep(one(), [0.0])
+    assert len(recorded.rows(there.folder)) == 2
+
+
+def test_a_file_that_may_not_be_removed_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RecordFolder(tmp_path, bundle_of(tmp_path, NUMBERS), 0, 2_000)
+    kept = folder.write(b"1" * 1_000)
+    unlink = Path.unlink
+
+    def refuse(self: Path, missing_ok: bool = False) -> None:
+        if self == kept:
+            raise PermissionError
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    others = [folder.write(b"2" * 1_000) for _ in range(3)]
+    assert [path for path in [kept, *others] if path.exists()] == [kept, others[-1]]
 
 
 def one(value: float = 1.0) -> dict[str, Any]:

@@ -287,6 +287,15 @@ def test_what_follows_does_not_harm_an_answer(server: Server, idle: int) -> None
     assert [answer[:3] for answer in answers] == [b"200", b"400"]
 
 
+def test_an_older_client_is_sent_away_with_its_answer(server: Server) -> None:
+    """Of HTTP/1.0 it would wait for the end, whatever it has said of keeping the connection."""
+    with others(server) as (connection,):
+        old = request().replace(b"HTTP/1.1\r\n", b"HTTP/1.0\r\nconnection: keep-alive\r\n", 1)
+        connection.settimeout(10)
+        connection.sendall(old)
+        assert b"predictions" in received(connection)
+
+
 def test_each_of_many_clients_has_its_own_answer(server: Server) -> None:
     with others(server, 40) as connections:
         for _ in range(5):

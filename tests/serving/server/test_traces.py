@@ -163,7 +163,7 @@ def test_a_drain_sends_what_is_there(tmp_path: Path) -> None:
     variables = {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.5"}
     with (
         collecting() as collector,
-        traced(tmp_path, collector.url, NEVER | variables, workers=2, drain_seconds=1) as server,
+        traced(tmp_path, collector.url, NEVER | variables, workers=2, drain_seconds=5) as server,
     ):
         low, high = f"{1:032x}", "f" * 32
         for trace in [low, high] * 20:
@@ -171,7 +171,7 @@ def test_a_drain_sends_what_is_there(tmp_path: Path) -> None:
         assert collector.spans == []
         server.process.terminate()
         wait_until(lambda: server.ask("GET", "/readyz", headers=parent(low)[1]).status == 503, 5)
-        assert server.process.wait(10) == 0
+        assert server.process.wait(30) == 0
         assert {span.trace for span in collector.spans} == {low}
         by_name: dict[str, list[Span]] = {}
         for span in collector.spans:

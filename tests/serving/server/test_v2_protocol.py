@@ -158,3 +158,10 @@ def test_refused(mixed: V2Protocol, request_: Any, kind: str) -> None:
         parse(mixed, request_)
     assert (refused.value.status, refused.value.kind) == (400, kind)
     assert SECRET not in refused.value.message
+
+
+@pytest.mark.parametrize("name", [7, ["a"], "half of \ud800"])
+def test_a_name_that_cannot_be_answered_is_refused(mixed: V2Protocol, name: Any) -> None:
+    with pytest.raises(Refused, match="expected id as a text") as caught:
+        parse(mixed, {"id": name, "inputs": tensors(ROW)})
+    assert caught.value.status == 400
