@@ -120,7 +120,7 @@ class Connection(HttpToolsProtocol):
             self._take_long_way()
         super().on_message_complete()
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes one
         """The client sends no more: the connection is closed with the answers that are due."""
         self.app.flush()
         return self._closes_with_answer()
