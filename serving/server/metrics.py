@@ -195,7 +195,9 @@ class Metrics:
             errors.add_metric([kind], counts[place])
         yield errors
         phases = HistogramMetricFamily(
-            "sixfold_phase_seconds", "What a prediction's phases take.", labels=["phase"]
+            "sixfold_phase_seconds",
+            "What a prediction's phases take; its share, where requests shared a model call.",
+            labels=["phase"],
         )
         width = len(BUCKETS) + 2
         for number, phase in enumerate(PHASES):
