@@ -155,8 +155,10 @@ def test_all_replicas_record_in_a_claim_that_stays(
     pod = cluster.kubectl("get", "pod", *chosen).strip().removeprefix("pod/")
     copied = tmp_path / "recordings"
     cluster.kubectl("cp", f"{pod}:/recordings", str(copied))
-    rows = recorded.rows(copied)  # of the one that has drained
-    assert [row["__version"] for row in rows] == ["1"] * 3, "and none of the smoke requests"
+    rows = recorded.rows(copied)
+    # Of the one that has drained; the other has written too if that took it a minute.
+    assert len(rows) in (3, 6), "and none of the smoke requests"
+    assert {row["__version"] for row in rows} == {"1"}
     words = ["undeploy", model.model, "--to", "kubernetes", "--namespace", cluster.namespace]
     printed = call(model.folder, "sixfold", words, cluster.environment)
     claim = f"{model.name}-recordings"

@@ -160,7 +160,11 @@ def test_a_disk_that_is_full_costs_no_answer(model: Released, engine: docker.Doc
         detach=True,
         ports={"8080/tcp": ("127.0.0.1", 0)},
         tmpfs={"/recordings": "size=4k,uid=10001"},
-        environment={"SIXFOLD_RECORD": "/recordings", "SIXFOLD_RECORD_SECONDS": "0.1"},
+        environment={
+            "SIXFOLD_RECORD": "/recordings",
+            "SIXFOLD_RECORD_SECONDS": "0.1",
+            "SIXFOLD_WORKERS": "1",  # each worker says it
+        },
         read_only=True,
     )
     try:

@@ -79,7 +79,7 @@ def accept(server: socket.socket, sent: bytes) -> socket.socket:
     """The connection over which this came; others only looked whether somebody listens."""
     while True:
         accepted, _ = server.accept()
-        if accepted.recv(len(sent)) == sent:
+        if accepted.recv(len(sent), socket.MSG_WAITALL) == sent:
             return accepted
         accepted.close()
 
