@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.services.chromium import browser
 from tests.services.cluster import cluster, cluster_header, leave_out_without_cluster
@@ -12,6 +13,11 @@ from tests.services.postgres import postgres
 from tests.services.s3 import s3
 
 __all__ = ["browser", "cluster", "mlflow_server", "postgres", "s3", "secured_mlflow_server"]
+
+# No example is timed: on a busy machine any may take long. All else stays as Hypothesis has it,
+# which in CI takes the same examples each time.
+settings.register_profile("sixfold", settings.default, deadline=None)
+settings.load_profile("sixfold")
 
 
 def pytest_configure(config: pytest.Config) -> None:
