@@ -4,7 +4,7 @@ The rollout replaces pods one by one and never has fewer ready ones than before.
 has left the Service's endpoints first, goes on answering for some seconds, and ends the connections
 that are still open with an answer: clients lose no request. When pods do not become ready, or the
 Service does not answer the recorded sample as recorded, `kubectl rollout undo` brings back what
-was there; of a first deployment nothing is left.
+was there, with the token that it asks for; of a first deployment nothing is left.
 """
 
 import json
@@ -16,6 +16,7 @@ from typing import Any
 
 from serving.deploy import manifests
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
+from serving.deploy.lasting import has_claim, mark, restore, secret_name
 from serving.deploy.manifests import PORT
 from serving.deploy.names import deployment, slug
 from serving.deploy.recording import volume_name
@@ -62,8 +63,8 @@ def roll_out(
     Raises
     ------
     UserError
-        No cluster, no such namespace, no Gateway API for a canary, or an image that the cluster
-        cannot pull.
+        No cluster, no such namespace, no Gateway API for a canary, a claim that has not the size
+        that recordings may have, or an image that the cluster cannot pull.
     SixfoldError
         It did not come up or does not answer as recorded, and was taken back.
     """
@@ -71,7 +72,9 @@ def roll_out(
     name = deployment(release.model)
     before = kubectl.get("deployment", name)
     _check(apis, wanted, bool(before))
-    token = _token(kubectl, release.model, wanted)
+    given, former = read_token(wanted.token_file), kubectl.get("secret", secret_name(release.model))
+    secrets = [manifests.secret(release.model, given)] if given else []
+    token = mark(former) or ("given" if given else "")
     if wanted.canary:
         objects = manifests.canary(release, wanted, token)
         routes = [manifests.route(release.model, wanted.canary, apis, wanted.gateway)]
@@ -81,15 +84,19 @@ def roll_out(
         objects = manifests.stable(release, wanted, apis, replicas, token)
         routes = []
         service = name
-    is_new = bool(wanted.record) and not kept(kubectl, release.model)
+    is_new = bool(wanted.record) and not has_claim(kubectl, release.model, wanted)
     if wanted.record and is_new:  # one that is there stays as it is
         objects.append(manifests.claim(release.model, wanted.record))
-    kubectl.check(manifests.as_yaml([*objects, *routes]))
+    kubectl.check(manifests.as_yaml([*secrets, *objects, *routes]))
     went = f"version {release.version} of {release.model}"
     say(f"{went}: applying {len(objects)} objects to namespace {kubectl.namespace()}")
     revision = revision_of(kubectl.get("deployment", service))
     replicas = objects[0]["spec"]["replicas"]
     try:
+        if secrets:
+            kubectl.apply(manifests.as_yaml(secrets))
+            token = mark(kubectl.get("secret", secret_name(release.model)))
+            objects[0]["spec"]["template"]["metadata"]["annotations"][manifests.TOKEN] = token
         kubectl.apply(manifests.as_yaml(objects))
         say(f"{went}: rolling out {replicas} replicas")
         wait(kubectl, service, replicas)
@@ -97,7 +104,11 @@ def roll_out(
         answers = _smoke(kubectl, release, service, _ASKED * replicas, bool(token))
     except BaseException as error:
         try:
-            left = _take_back(kubectl, release.model, service, revision, apis, wanted, say)
+            try:
+                if secrets:  # before pods of what was there come up again: they read it then
+                    restore(kubectl, release.model, former)
+            finally:
+                left = _take_back(kubectl, release.model, service, revision, apis, wanted, say)
             if is_new and not before:  # nobody has asked for anything
                 kubectl.delete(f"persistentvolumeclaim/{volume_name(release.model)}")
         except SixfoldError as other:
@@ -194,15 +205,6 @@ def _check(apis: list[str], wanted: Wanted, is_there: bool) -> None:
             "expected a cluster with the Prometheus operator, got one without "
             "monitoring.coreos.com/v1; install it, or leave --monitor out"
         )
-
-
-def _token(kubectl: Kubectl, model: str, wanted: Wanted) -> str:
-    """Mark of the Secret with the token: a new one, or the one that is there; '' for none."""
-    token = read_token(wanted.token_file)
-    if token:
-        kubectl.apply(manifests.as_yaml([manifests.secret(model, token)]))
-    found = kubectl.get("secret", f"{deployment(model)}-token")
-    return str(found["metadata"]["resourceVersion"]) if found else ""
 
 
 def _replicas(kubectl: Kubectl, name: str, before: Any, wanted: Wanted) -> int:

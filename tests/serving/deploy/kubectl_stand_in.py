@@ -7,6 +7,7 @@ For what the test cluster cannot do: objects of the Gateway API. A smoke pod who
 import json
 import os
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def main(words: list[str]) -> int:
             print("\n".join(APIS))
         case ["config", "view", *_]:
             print("default")
-        case ["apply" | "create", *_]:
+        case ["apply" | "create" | "replace", *_]:
             import site
 
             site.main()  # started without it, which is quicker
@@ -58,7 +59,7 @@ def main(words: list[str]) -> int:
         case _:
             print(f"error: unknown command {words}", file=sys.stderr)
             return 1
-    if words[0] in ("apply", "create", "delete"):
+    if words[0] in ("apply", "create", "replace", "delete"):
         written = STORE.with_suffix(f".{os.getpid()}")
         written.write_text(json.dumps(objects))
         written.replace(STORE)
@@ -68,7 +69,7 @@ def main(words: list[str]) -> int:
 def made(item: dict[str, Any]) -> dict[str, Any]:
     """An object as the cluster would have it."""
     item["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "1"
-    item["metadata"]["resourceVersion"] = "7"
+    item["metadata"]["resourceVersion"] = str(zlib.crc32(json.dumps(item, sort_keys=True).encode()))
     if item["kind"] == "Pod":
         item["status"] = {"phase": "Succeeded"}
     return item

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from serving.deploy import manifests
 from serving.deploy.kubectl import Kubectl, KubectlError
 from serving.deploy.kubernetes import kept, remove, roll_out
 from serving.deploy.recording import Recording
@@ -40,19 +41,52 @@ def quiet(_: str) -> None:
     """Say nothing."""
 
 
+def with_token(folder: Path, token: str) -> Wanted:
+    """What is wanted, with this token."""
+    file = folder / "token"
+    file.write_text(token)
+    return replace(WANTED, token_file=file)
+
+
 def weights(objects: dict[str, Any]) -> dict[str, int]:
     (rule,) = objects["httproute/sixfold-churn"]["spec"]["rules"]
     return {backend["name"]: backend["weight"] for backend in rule["backendRefs"]}
 
 
 def test_what_the_cluster_would_refuse_is_not_begun(
-    objects: Callable[[], dict[str, Any]],
+    objects: Callable[[], dict[str, Any]], tmp_path: Path
 ) -> None:
-    roll_out(Kubectl(), CHURN, WANTED, quiet)
+    roll_out(Kubectl(), CHURN, with_token(tmp_path, "first"), quiet)
     before = objects()
+    wanted = replace(with_token(tmp_path, "second"), canary=10, gateway="refused")
     with pytest.raises(KubectlError, match="has denied the request"):
-        roll_out(Kubectl(), NEXT, replace(WANTED, canary=10, gateway="refused"), quiet)
+        roll_out(Kubectl(), NEXT, wanted, quiet)
     assert objects() == before
+
+
+def test_a_token_that_changes_changes_the_pods(
+    objects: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    marks = []
+    for token in ("first", "first", "second"):
+        roll_out(Kubectl(), CHURN, with_token(tmp_path, token), quiet)
+        pods = objects()["deployment/sixfold-churn"]["spec"]["template"]
+        marks.append(pods["metadata"]["annotations"][manifests.TOKEN])
+        assert objects()["secret/sixfold-churn-token"]["stringData"] == {"token": token}
+    roll_out(Kubectl(), NEXT, WANTED, quiet)
+    pods = objects()["deployment/sixfold-churn"]["spec"]["template"]
+    assert marks[0] == marks[1] != marks[2] == pods["metadata"]["annotations"][manifests.TOKEN]
+
+
+@pytest.mark.parametrize("before", ["first", ""])
+def test_what_is_taken_back_has_its_token_again(
+    objects: Callable[[], dict[str, Any]], tmp_path: Path, before: str
+) -> None:
+    roll_out(Kubectl(), CHURN, with_token(tmp_path, before) if before else WANTED, quiet)
+    secret = objects().get("secret/sixfold-churn-token")
+    with pytest.raises(SixfoldError, match="was taken back"):
+        roll_out(Kubectl(), WRONG, with_token(tmp_path, "second"), quiet)
+    assert objects().get("secret/sixfold-churn-token") == secret
 
 
 def test_a_canary_becomes_all(objects: Callable[[], dict[str, Any]]) -> None:
@@ -114,6 +148,10 @@ def test_recordings_outlive_what_has_made_them(objects: Callable[[], dict[str, A
     assert asked == "2048Mi"
     # A claim cannot be changed: it stays as it is.
     roll_out(Kubectl(), NEXT, replace(WANTED, record=Recording(access="ReadWriteOnce")), quiet)
+    before = objects()
+    with pytest.raises(UserError, match="at most 2048Mi, as the claim sixfold-churn-recordings"):
+        roll_out(Kubectl(), NEXT, replace(WANTED, record=Recording(size=3 << 30)), quiet)
+    assert objects() == before
     roll_out(Kubectl(), NEXT, WANTED, quiet)
     with pytest.raises(SixfoldError, match="was taken back"):
         roll_out(Kubectl(), WRONG, records, quiet)
