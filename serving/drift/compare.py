@@ -43,7 +43,7 @@ class Rate:
     ----------
     then, now : float
     p : float
-        Of them being one; adjusted.
+        Of them being one, adjusted; NaN where it is not tested or not judged.
     """
 
     then: float
@@ -65,7 +65,7 @@ class Finding:
     psi : float
     test : Test
     p : float
-        The test's, adjusted for all tests of the comparison.
+        The test's, adjusted for all tests that are judged; NaN for the others.
     missing, unseen : Rate
     verdict : {'not judged', 'too few rows', 'stable', 'shifted', 'drifted'}
     why : str
@@ -92,8 +92,7 @@ class Finding:
 def findings(watched: Sequence[Watched]) -> list[Finding]:
     """Compare what was counted with training, the worst first, predictions before columns."""
     raw = [_measured(item) for item in watched]
-    tests = [p for item in raw for p in (item.p, item.missing.p, item.unseen.p)]
-    corrected = iter(adjusted(tests))
+    corrected = iter(adjusted([p for item in raw for p in _judged_by(item)]))
     judged = []
     for item in raw:
         p, missing, unseen = (next(corrected) for _ in range(3))
@@ -176,6 +175,18 @@ def _rate(then: int, of_then: int, now: int, of_now: int) -> Rate:
     return Rate(then / max(1, of_then), now / max(1, of_now), p)
 
 
+def _judged_by(item: Finding) -> tuple[float, float, float]:
+    """The p-values that a verdict looks at: of values, missing and unseen; NaN for the others.
+
+    Only these are a family of tests. Others would weigh on them: a p of 1 that no test has given
+    makes them weaker, a date's small p makes them look stronger than they are.
+    """
+    if item.rows < LEAST_ROWS:
+        return np.nan, np.nan, np.nan
+    judged = item.kind != "datetime" and item.counts.count >= LEAST_ROWS
+    return item.test.p if judged else np.nan, item.missing.p, item.unseen.p
+
+
 def _judged(item: Finding) -> tuple[str, str]:
     if item.rows < LEAST_ROWS:
         return TOO_FEW, f"{item.rows:,} of at least {LEAST_ROWS} rows"
@@ -186,15 +197,14 @@ def _judged(item: Finding) -> tuple[str, str]:
     ):
         if rate.p < SIGNIFICANT:
             found.append((_grade(abs(rate.now - rate.then), limits), what))
-    enough = item.counts.count >= LEAST_ROWS
-    if enough and item.kind != "datetime" and item.p < SIGNIFICANT:
+    if item.p < SIGNIFICANT:
         found.append((_grade(item.psi, PSI), "values"))
     verdict = max((grade for grade, _ in found), key=ORDER.index, default=STABLE)
     if verdict != STABLE:
         return verdict, ", ".join(what for grade, what in found if grade != STABLE)
     if item.kind == "datetime":
         return NOT_JUDGED, "time goes on"
-    if not enough:
+    if item.counts.count < LEAST_ROWS:
         return TOO_FEW, f"{item.counts.count:,} of at least {LEAST_ROWS} rows have a value"
     return STABLE, ""
 

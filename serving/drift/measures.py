@@ -31,6 +31,7 @@ class Test:
     statistic : float
         The largest distance of the distribution functions, or the chi-squared statistic.
     p : float
+        NaN, as the statistic, where there is nothing to test.
     """
 
     name: str
@@ -98,12 +99,13 @@ def kolmogorov_smirnov(reference: np.ndarray, recorded: np.ndarray) -> Test:
     Exact where training had at most 256 different values; else the distance may be too small by
     what lies between two quantiles, 0.4 % of training's rows. The p-value is that of Kolmogorov's
     distribution for the harmonic size of the two samples, as SciPy has it for large samples.
+    Without rows on both sides, or with one value in all of them, there is nothing to test.
     """
     from scipy.stats import kstwo
 
     sizes = [int(counts.sum()) for counts in (reference, recorded)]
-    if not all(sizes):
-        return Test("KS", 0.0, 1.0)
+    if not all(sizes) or np.count_nonzero(reference + recorded) < 2:
+        return Test("KS", np.nan, np.nan)
     upto = [np.cumsum(counts) / counts.sum() for counts in (reference, recorded)]
     distance = float(np.abs(upto[0] - upto[1]).max())
     effective = max(1, round(sizes[0] * sizes[1] / (sizes[0] + sizes[1])))
@@ -114,17 +116,17 @@ def chi_squared(reference: np.ndarray, recorded: np.ndarray) -> Test:
     """The test of homogeneity of counts in the same categories.
 
     Those that expect fewer than five rows in either sample are merged into one, and that with the
-    smallest other one if it still expects fewer.
+    smallest other one if it still expects fewer. With one category left there is nothing to test.
     """
     from scipy.stats import chi2_contingency
 
     table = np.array([reference, recorded], np.float64)
     table = table[:, table.sum(axis=0) > 0]
     if table.shape[1] < 2 or not table.sum(axis=1).all():
-        return Test("chi2", 0.0, 1.0)
+        return Test("chi2", np.nan, np.nan)
     table = _merged(table)
     if table.shape[1] < 2:
-        return Test("chi2", 0.0, 1.0)
+        return Test("chi2", np.nan, np.nan)
     found = chi2_contingency(table, correction=False)
     return Test("chi2", float(found.statistic), float(found.pvalue))
 
@@ -145,14 +147,15 @@ def _merged(table: np.ndarray) -> np.ndarray:
 def rates_differ(reference: tuple[int, int], recorded: tuple[int, int]) -> float:
     """The p-value of two rates, each as (rows, of how many), being one.
 
-    Fisher's exact test where few rows are expected, else chi-squared.
+    Fisher's exact test where few rows are expected, else chi-squared; NaN where no row of either
+    is one, or every row of both: two such rates cannot differ.
     """
     from scipy.stats import chi2_contingency, fisher_exact
 
     table = np.array([[rows, of - rows] for rows, of in (reference, recorded)])
     sums, total = table.sum(axis=0), table.sum()
     if not sums.all() or not table.sum(axis=1).all():
-        return 1.0
+        return np.nan
     expected = np.outer(table.sum(axis=1), sums) / total
     if expected.min() < LEAST_EXPECTED:
         return float(fisher_exact(table).pvalue)
@@ -160,10 +163,11 @@ def rates_differ(reference: tuple[int, int], recorded: tuple[int, int]) -> float
 
 
 def adjusted(p: Sequence[float]) -> list[float]:
-    """p-values of several tests, adjusted by Benjamini and Hochberg (1995)."""
+    """p-values of several tests, adjusted by Benjamini and Hochberg (1995); NaN is no test."""
     from scipy.stats import false_discovery_control
 
-    if not p:
-        return []
-    found: list[float] = false_discovery_control(np.clip(p, 0.0, 1.0)).tolist()
-    return found
+    found = np.array(p, np.float64)
+    tested = ~np.isnan(found)
+    if tested.any():
+        found[tested] = false_discovery_control(np.clip(found[tested], 0.0, 1.0))
+    return [float(value) for value in found]

@@ -34,11 +34,10 @@ _COLOURS = {DRIFTED: "red", SHIFTED: "yellow", STABLE: "green"}
 def sentence(drift: Drift) -> str:
     """The verdict in one sentence."""
     name, rows = drift.version.name, f"{drift.found.rows:,} rows"
+    known = [performance_said(drift)] if drift.performance is not None else []
     if drift.verdict == TOO_FEW:
-        return f"{name}: too few rows to tell: {rows}, at least {LEAST_ROWS} are needed"
-    said = [*_counted(drift, DRIFTED), *_counted(drift, SHIFTED)]
-    if drift.performance is not None:
-        said.append(performance_said(drift))
+        return f"{name}: {'; '.join([_too_few(drift.found.rows), *known])}"
+    said = [*_counted(drift, DRIFTED), *_counted(drift, SHIFTED), *known]
     what = {DRIFTED: "has drifted", SHIFTED: "has shifted", STABLE: "is stable"}[drift.verdict]
     return f"{name} {what}, by {rows}" + (f": {'; '.join(said)}" if said else "")
 
@@ -77,11 +76,11 @@ def judged_said() -> str:
     """How the verdicts come about."""
     return (
         f"Drifted is what is significant (p below {SIGNIFICANT:g}, adjusted by Benjamini and "
-        f"Hochberg for all tests here) and large: a population stability index of {PSI[1]:g}, "
-        f"{MISSING[1]:.0%} of the rows more or fewer missing, or {UNSEEN[1]:.0%} more with unknown "
-        f"levels. Shifted is what reaches {PSI[0]:g}, {MISSING[0]:.0%}, {UNSEEN[0]:.0%}. With "
-        f"fewer than {LEAST_ROWS} rows nothing is said; dates are not judged by their values, for "
-        "time goes on."
+        f"Hochberg for all tests that are judged) and large: a population stability index of "
+        f"{PSI[1]:g}, {MISSING[1]:.0%} of the rows more or fewer missing, or {UNSEEN[1]:.0%} more "
+        f"with unknown levels. Shifted is what reaches {PSI[0]:g}, {MISSING[0]:.0%}, "
+        f"{UNSEEN[0]:.0%}. With fewer than {LEAST_ROWS} rows nothing is said; dates are not judged "
+        "by their values, for time goes on."
     )
 
 
@@ -91,14 +90,18 @@ def name_of(finding: Finding) -> str:
 
 
 def test_said(finding: Finding) -> str:
-    """The test's statistic."""
+    """The test's statistic; nothing where there was nothing to test."""
+    if math.isnan(finding.test.statistic):
+        return ""
     sign = {"KS": "KS", "chi2": "χ²"}[finding.test.name]
     figure = finding.test.statistic
     return f"{sign} {figure:,.0f}" if figure >= 1_000 else f"{sign} {figure:.3g}"
 
 
 def p_said(p: float) -> str:
-    """A p-value."""
+    """A p-value; nothing where nothing was tested or judged."""
+    if math.isnan(p):
+        return ""
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
@@ -196,6 +199,15 @@ def _clean(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value
+
+
+def _too_few(rows: int) -> str:
+    if rows < LEAST_ROWS:
+        return f"too few rows to tell: {rows:,} rows, at least {LEAST_ROWS} are needed"
+    return (
+        f"too few values to tell: {rows:,} rows, but nothing that is judged has a known value in "
+        f"at least {LEAST_ROWS} of them"
+    )
 
 
 def _counted(drift: Drift, verdict: str) -> Iterator[str]:

@@ -144,13 +144,28 @@ def test_rare_categories_raise_no_alarm(seed: int) -> None:
     assert np.mean(np.array(tests) < 0.05) < 0.25
 
 
-def test_nothing_to_compare_is_no_difference() -> None:
-    none, some = np.zeros(3, int), np.array([4, 5, 6])
-    for found in (chi_squared(none, some), chi_squared(some, none), chi_squared(none, none)):
-        assert found.p == 1
-    assert chi_squared(np.array([1, 0]), np.array([0, 1])).p == 1
-    assert kolmogorov_smirnov(none, some).p == 1
-    assert rates_differ((0, 0), (3, 5)) == rates_differ((0, 100), (0, 50)) == 1
+NOTHING, SOME, CONSTANT = np.zeros(3, int), np.array([4, 5, 6]), np.array([0, 9, 0])
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(NOTHING, SOME), (SOME, NOTHING), (NOTHING, NOTHING), (CONSTANT, 7 * CONSTANT)],
+)
+def test_where_nothing_is_to_be_tested_there_is_no_p(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    for found in (chi_squared(*pair), kolmogorov_smirnov(*pair)):
+        assert np.isnan([found.statistic, found.p]).all()
+
+
+def test_categories_that_are_too_rare_are_not_tested() -> None:
+    assert np.isnan(chi_squared(np.array([1, 0]), np.array([0, 1])).p)
+
+
+@pytest.mark.parametrize("rates", [((0, 0), (3, 5)), ((0, 100), (0, 50)), ((9, 9), (5, 5))])
+def test_rates_that_cannot_differ_are_not_tested(
+    rates: tuple[tuple[int, int], tuple[int, int]],
+) -> None:
+    assert np.isnan(rates_differ(*rates))
+    assert np.isnan(rates_differ(*reversed(rates)))
 
 
 @settings(max_examples=20)
@@ -178,3 +193,11 @@ def test_adjusted_is_benjamini_and_hochbergs(p: list[float]) -> None:
     for rank, at in reversed(list(enumerate(order, start=1))):
         smallest = min(smallest, p[at] * len(p) / rank)
         assert found[at] == pytest.approx(smallest)
+
+
+@given(st.lists(st.floats(0, 1) | st.just(float("nan")), max_size=20))
+def test_what_is_no_test_does_not_weigh_on_those_that_are(p: list[float]) -> None:
+    found = np.array(adjusted(p))
+    tested = ~np.isnan(p)
+    assert np.isnan(found[~tested]).all()
+    assert found[tested].tolist() == adjusted(np.array(p)[tested].tolist())

@@ -1,6 +1,7 @@
 """The page of a comparison: whole, closed to the network, and safe whatever the names are."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -11,7 +12,7 @@ from mlflow.utils.validation import _validate_metric_name
 from rich.console import Console
 
 from registry.version import Version
-from serving.drift.compare import DRIFTED, findings, worst
+from serving.drift.compare import DRIFTED, LEAST_ROWS, TOO_FEW, findings, worst
 from serving.drift.counts import LevelCounts, NumberCounts, Watched
 from serving.drift.figures import bars_of
 from serving.drift.logged import figures
@@ -19,7 +20,7 @@ from serving.drift.page import page
 from serving.drift.recordings import Found, Window
 from serving.drift.run import Drift
 from serving.drift.truth import Performance
-from serving.drift.wording import plain, sentence, table
+from serving.drift.wording import performance_said, plain, sentence, table
 from tests.registry.recorded_of import schema_of
 from tests.registry.test_report import NASTY
 from training.profile import Profile, of_levels, of_numbers
@@ -104,6 +105,68 @@ def test_the_verdict_is_said_with_what_it_is_of() -> None:
     assert "rmse worse: 1.500 (1.400 to 1.600) on 150 rows, 1.000 (0.9000 to 1.100)" in said
     day = next(item for item in plain(drift)["columns"] if item["name"] == "day")
     assert (day["verdict"], day["why"]) == ("not judged", "time goes on")
+
+
+def undecided(rows: int, known: int) -> Drift:
+    """A comparison of so many rows, of which so many have a value."""
+    every = np.arange(float(rows))
+    ages = np.where(every < known, every % 50, np.nan)
+    age, day = NumberCounts(of_numbers(ages)), NumberCounts(of_numbers(np.arange(50.0)))
+    age.add(ages)
+    day.add(every % 50)
+    items = [
+        Watched("age", "numeric", of_numbers(ages), age, "age", lambda _: None),
+        Watched("day", "datetime", of_numbers(np.arange(50.0)), day, "day", lambda _: None),
+    ]
+    found = findings(items)
+    drift = made("age")
+    return replace(
+        drift, found=replace(drift.found, rows=rows), findings=found, verdict=worst(found)
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (99, "too few rows to tell: 99 rows, at least 100 are needed"),
+        (
+            5_000,
+            "too few values to tell: 5,000 rows, but nothing that is judged has a known value in "
+            "at least 100 of them",
+        ),
+    ],
+)
+def test_why_nothing_is_told_is_said_with_the_score(rows: int, said: str) -> None:
+    drift = undecided(rows, LEAST_ROWS - 1)
+    assert drift.verdict == TOO_FEW
+    assert drift.performance
+    found = replace(drift.performance, verdict="as at training")
+    drift = replace(drift, performance=found)
+    assert sentence(drift) == f"age version 3: {said}; {performance_said(drift)}"
+    assert sentence(replace(drift, performance=None)) == f"age version 3: {said}"
+
+
+def test_what_is_not_tested_or_not_judged_has_no_p() -> None:
+    drift = undecided(5_000, 0)
+    found = {item["name"]: item for item in plain(drift)["columns"]}
+    assert [found["age"][name] for name in ("p", "p_adjusted", "statistic")] == [None] * 3
+    assert found["age"]["unknown"] == {"then": 0, "now": 0, "p": None}
+    assert found["day"]["p"] is not None
+    assert found["day"]["p_adjusted"] is None
+    root = ElementTree.fromstring(page(drift).replace("<!DOCTYPE html>", "", 1))
+    cells = {
+        line[0].text: [cell.text or "" for cell in line.iter() if cell.get("class") == "figure"]
+        for line in root.iter("tr")
+        if len(line)
+    }
+    assert cells["age"][1:3] == ["", ""]
+    assert cells["day"][1].startswith("KS ")
+    assert cells["day"][2] == ""
+    assert "nan" not in "".join(root.itertext())
+    console = Console(width=140)
+    with console.capture() as captured:
+        console.print(table(drift))
+    assert "nan" not in captured.get()
 
 
 def test_bars_are_shares_of_all_rows() -> None:
