@@ -10,11 +10,12 @@ LABEL sixfold.serving.stage=pyfunc
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
-# host-ca.crt is there on networks that inspect TLS.
-COPY requirements.txt inventory.py host-ca.cr[t] /build/
+# host-ca.crt is there on networks that inspect TLS. The model is anybody's: what it requires is root's here and has the
+# network, so none of its code may run: wheels only, and no Python that imports from /packages.
+COPY requirements.txt constraints.txt inventory.py host-ca.cr[t] /build/
 RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt; fi \
     && pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-cache-dir --no-compile \
-        --prefer-binary --target /packages -r /build/requirements.txt \
+        --only-binary :all: --target /packages -r /build/requirements.txt -c /build/constraints.txt \
     && cd /packages \
     # What the server is made of stays the server's.
     && rm -rf bin uvicorn uvicorn-* uvloop uvloop-* httptools httptools-* orjson orjson-* prometheus_client \
@@ -25,7 +26,7 @@ RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt; fi \
         if [ -e "$copy" ]; then ln -sf "../$copy" lib/libgomp.so.1; fi; \
     done \
     && python /build/inventory.py /packages > packages.json \
-    && { python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages || true; }
+    && { python -I -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages || true; }
 
 FROM ${SERVING}
 COPY --from=packages /packages /opt/sixfold/model

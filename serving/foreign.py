@@ -1,16 +1,18 @@
 """A model that Sixfold has not trained: what its image needs to know of it.
 
 The model is not loaded here. Most of them are pickles, which run code of whoever wrote them: that
-happens in the container only, where there is nothing to reach.
+happens in containers of the image only.
 """
 
 import json
-import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serving.server.bundle import line_of
 from serving.server.signature import Field, parse_signature
-from training.errors import UserError
+from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:
     from mlflow.models import Model
@@ -18,10 +20,6 @@ if TYPE_CHECKING:
 SIGNATURE, EXAMPLE = "signature.json", "sample.json"
 #: Of an input example, so many rows at most.
 _ROWS = 5
-#: Flavours that MLflow's small package loads and predicts with; others may need anything of MLflow.
-_PLAIN = {"mlflow.sklearn", "mlflow.xgboost", "mlflow.lightgbm", "mlflow.catboost"}
-_NEEDED = ("pandas", "numpy")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _VALUES: dict[str, Any] = {
     "boolean": False,
     "string": "",
@@ -30,6 +28,21 @@ _VALUES: dict[str, Any] = {
 }
 
 
+@contextmanager
+def damage_told() -> Iterator[None]:
+    """Say in one line what is not as MLflow writes it."""
+    try:
+        yield
+    except SixfoldError:
+        raise
+    except Exception as error:  # noqa: BLE001  MLflow's, YAML's and those of what is not there
+        raise UserError(
+            f"expected a model's files as MLflow writes them, got damaged ones ({line_of(error)}); "
+            "log the model again"
+        ) from None
+
+
+@damage_told()
 def describe(model: Path, bundle: Path) -> str:
     """Write a model's signature, and a request that it has an answer for, into a bundle.
 
@@ -47,9 +60,9 @@ def describe(model: Path, bundle: Path) -> str:
     Raises
     ------
     UserError
-        It has no signature, or cannot be loaded as `python_function`.
+        It has no signature, cannot be loaded as `python_function`, or is damaged.
     """
-    described = _read(model)
+    described = read_model(model)
     if "python_function" not in described.flavors:
         raise UserError(
             "expected a model with MLflow's flavour python_function, got "
@@ -78,43 +91,15 @@ def describe(model: Path, bundle: Path) -> str:
     )
 
 
+@damage_told()
 def warnings_of(model: Path, python: str) -> list[str]:
     """What may go wrong in the image, a sentence each; `python` is its version, such as 3.11."""
-    made_by = str(_read(model).flavors.get("python_function", {}).get("python_version", python))
+    made_by = str(
+        read_model(model).flavors.get("python_function", {}).get("python_version", python)
+    )
     if made_by.split(".")[:2] == python.split("."):
         return []
     return [f"the model was logged by Python {made_by}, the image has {python}: it may not load"]
-
-
-def requirements(model: Path) -> list[str]:
-    """What is installed to load a model: its own requirements, MLflow's part as small as it may be.
-
-    Parameters
-    ----------
-    model : Path
-
-    Returns
-    -------
-    list of str
-        Lines of a requirements file.
-    """
-    described = _read(model)
-    loader = described.flavors["python_function"].get("loader_module", "")
-    file = model / "requirements.txt"
-    lines = file.read_text().splitlines() if file.is_file() else []
-    found = [line.strip() for line in lines if line.strip() and line.strip()[0] != "#"]
-    names = {_name(line): line for line in found}
-    written_by = str(described.mlflow_version or "")
-    pin = names.pop("mlflow", "").partition("==")[2].strip() or written_by
-    is_small = loader in _PLAIN and pin.partition(".")[0] >= "3"
-    if "mlflow-skinny" not in names:
-        names["mlflow"] = f"mlflow{'-skinny' if is_small else ''}=={pin}"
-    for name in _NEEDED:
-        names.setdefault(name, name)
-    # LightGBM needs an OpenMP, and scikit-learn brings one.
-    if "lightgbm" in names:
-        names.setdefault("scikit-learn", "scikit-learn")
-    return sorted(names.values())
 
 
 def made_request(fields: list[Field]) -> dict[str, Any]:
@@ -129,6 +114,21 @@ def made_request(fields: list[Field]) -> dict[str, Any]:
     return {"dataframe_split": split}
 
 
+def read_model(model: Path) -> "Model":
+    """A logged model's description."""
+    from mlflow.models import Model
+
+    return Model.load(str(model))
+
+
+def below(model: Path, folder: Path, name: str | None) -> Path | None:
+    """A file that a model's files name from a folder; None if it is not one of the model's own."""
+    if not name:
+        return None
+    file = (folder / name).resolve()
+    return file if file.is_relative_to(model.resolve()) and file.is_file() else None
+
+
 def _zeros(shape: tuple[int, ...], kind: str) -> Any:
     zero: Any = "" if kind in ("str", "object") else kind == "?" if kind == "bool" else 0
     for size in reversed(shape):
@@ -139,28 +139,32 @@ def _zeros(shape: tuple[int, ...], kind: str) -> Any:
 def _example(model: Path, described: "Model") -> dict[str, Any] | None:
     """The input example as a request; None if there is none that can be one."""
     info = described.saved_input_example_info or {}
-    if (name := info.get("serving_input_path")) and (model / name).is_file():
-        request = json.loads((model / name).read_text())
-    elif (name := info.get("artifact_path")) and (model / name).is_file():
-        content = json.loads((model / name).read_text())
+    if file := below(model, model, info.get("serving_input_path")):
+        request = _json(file)
+    elif file := below(model, model, info.get("artifact_path")):
+        content = _json(file)
         is_table = info.get("type") == "dataframe" and "data" in content
         request = {"dataframe_split": content} if is_table else content
     else:
         return None
     split = request.get("dataframe_split") if isinstance(request, dict) else None
     if split is not None:
+        if not isinstance(split, dict) or not isinstance(split.get("data"), list):
+            raise UserError(
+                "expected an input example whose dataframe_split has rows in data, got none there; "
+                "log the model again"
+            )
         split["data"] = split["data"][:_ROWS]
         split.pop("index", None)
     known = {"dataframe_split", "dataframe_records", "inputs", "instances"}
     return request if isinstance(request, dict) and len(known & request.keys()) == 1 else None
 
 
-def _read(model: Path) -> "Model":
-    from mlflow.models import Model
-
-    return Model.load(str(model))
-
-
-def _name(line: str) -> str:
-    found = _NAME.match(line)
-    return found[0].lower().replace("_", "-") if found else line
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"expected the model's input example in {file.name} as JSON, got {line_of(error)}; "
+            "log the model again"
+        ) from None

@@ -9,7 +9,8 @@ from typing import Any
 
 from serving import engine as engines
 from serving.base import NAME, PYTHON, network, read_file
-from serving.foreign import requirements, warnings_of
+from serving.foreign import warnings_of
+from serving.foreign_packages import requirements
 from serving.packages import model_packages
 
 _PROJECT = Path(__file__).parent.parent
@@ -64,13 +65,17 @@ def pyfunc_base(
 
     Raises
     ------
+    UserError
+        Its requirements are none that can be installed.
     SixfoldError
         The build has failed.
     """
     for warning in warnings_of(model, PYTHON.partition(":")[2].partition("-")[0]):
         say(warning)
+    needed = requirements(model)
     files = {
-        "requirements.txt": "\n".join(requirements(model)).encode(),
+        "requirements.txt": "\n".join(needed.lines).encode(),
+        "constraints.txt": "\n".join(needed.constraints).encode(),
         "inventory.py": (_PROJECT / "containers" / "inventory.py").read_bytes(),
     }
     built = _built(engine, base, _PYFUNC, files, platform, "the model's requirements", say)
