@@ -273,6 +273,9 @@ def _keep(
 
     if file:
         Path(file).write_text(listed, encoding="utf-8")
+    if not run_id:
+        say("the version has no run in which its image's list of components could be kept")
+        return
     try:
         client.log_text(run_id, listed, f"serving/{name}.cdx.json")
     except MlflowException as error:  # who may build an image need not be let write to the run

@@ -50,13 +50,17 @@ def read_origin(client: "MlflowClient", version: Version) -> Origin:
     ------
     UserError
         Sixfold is still training it.
+    MlflowException
+        The store has not answered; that it has no such run is an answer.
     """
     from mlflow.exceptions import MlflowException
 
     try:
         tags = client.get_run(version.run_id).data.tags if version.run_id else {}
-    except MlflowException:  # deleted, or another server's
-        tags = {}
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        tags = {}  # deleted, or another server's
     if KIND in tags or COPIED_KIND in tags:
         return Origin.of(read_facts(client, version))
     run_id = version.run_id if tags else ""

@@ -111,6 +111,7 @@ def serving(others: Others) -> Iterator[Any]:
 def test_a_table_model_is_built_served_and_asked_for_a_file(others: Others, serving: Any) -> None:
     printed = others.sixfold("build", others.table)
     assert "its own input example" in printed
+    assert "the version has no run in which" in printed
     url = serving(others.table)
     rows = people()
     split = rows.to_dict("split", index=False)

@@ -5,12 +5,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 import yaml
+from mlflow.exceptions import MlflowException, RestException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
+from registry.version import Version
 from serving.compile import compile_model
 from serving.foreign import made_request, warnings_of
 from serving.foreign_packages import Needed, requirements
+from serving.origin import read_origin
 from serving.server.signature import Field
 from tests.serving.foreign import FACTS, save_python_model, save_table_model, save_tensor_model
 from training.errors import UserError
@@ -230,3 +235,37 @@ def test_another_python_is_told(tmp_path: Path) -> None:
 )
 def test_a_request_is_made_of_a_signature(fields: list[Field], request_: Any) -> None:
     assert made_request(fields) == request_
+
+
+def version_of(run_id: str) -> Version:
+    return Version("theirs", "3", run_id, "Production", (), {}, "", 0.0)
+
+
+def test_a_version_whose_run_is_not_there_is_somebody_elses(tmp_path: Path) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    for run_id in ("", "0" * 32):
+        origin = read_origin(client, version_of(run_id))
+        assert (origin.run_id, origin.candidate) == ("", "trained without Sixfold")
+
+
+class Failing(mlflow.MlflowClient):
+    """A client of a server that does not say whether there is such a run."""
+
+    def __init__(self, error: MlflowException) -> None:
+        self._error = error
+
+    def get_run(self, run_id: str) -> Any:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MlflowException("API request failed: timed out"),
+        MlflowException("busy", TEMPORARILY_UNAVAILABLE),
+        RestException({"error_code": "PERMISSION_DENIED", "message": "Permission denied"}),
+    ],
+)
+def test_a_server_that_fails_does_not_make_a_version_somebody_elses(error: MlflowException) -> None:
+    with pytest.raises(MlflowException, match=error.message):
+        read_origin(Failing(error), version_of("0" * 32))
