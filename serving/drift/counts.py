@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serving.drift.measures import cells_at
-from serving.drift.recordings import PREDICTION, PROBABILITIES, RESERVED
+from serving.drift.recordings import PREDICTION, PROBABILITIES
+from serving.server.record_table import RESERVED
 from training.profile import DATE_PART, Distribution, Levels, Numbers, Profile, probability
 from training.schema import Column, Schema
 from training.values import label

@@ -3,6 +3,7 @@
 `FOLDER/MODEL/VERSION/2026-01-31/….parquet`, as a server writes them that is told to record.
 """
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +12,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from serving.server.record_folder import folder_name
+from serving.server.record_table import RESERVED
 from training.errors import UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TIME, REQUEST, ROW = "__time", "__request", "__row"
-PREDICTION, PROBABILITIES = "__prediction", "__probabilities"
 #: Columns that are not the schema's.
-RESERVED = (TIME, REQUEST, ROW, "__version", PREDICTION, PROBABILITIES)
+TIME, REQUEST, ROW, _VERSION, PREDICTION, PROBABILITIES = RESERVED
 
 _END = ".parquet"
 _ROWS = 20_000
@@ -187,7 +188,7 @@ class Recordings:
             self.found.outside += not inside
             return inside
 
-        names = [part.replace("/", "%2F") for part in (self._model, self._version)]
+        names = [folder_name(part) for part in (self._model, self._version)]
         if self._place.lower().startswith("s3://"):
             from training.sources.s3 import fetch_each
 
@@ -196,9 +197,9 @@ class Recordings:
         below = Path(self._place, *names)
         if not below.is_dir():
             self._nothing_there(below)
-        for path in sorted(below.rglob(f"*{_END}")):
-            if fits(path.as_posix()):
-                yield path
+        # `walk` passes over a day that is gone, with its last file, before it was looked at.
+        found = (Path(folder, name) for folder, _, names in os.walk(below) for name in names)
+        yield from (path for path in sorted(found) if fits(path.as_posix()))
 
     def _nothing_there(self, below: Path) -> None:
         others = []

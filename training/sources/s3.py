@@ -45,8 +45,11 @@ def fetch_each(address: str, folder: Path, wanted: Callable[[str], bool]) -> Ite
     Raises
     ------
     UserError
-        As for `fetch`, except that there may be none.
+        As for `fetch`, except that there may be none, and that those are left out which are
+        deleted meanwhile.
     """
+    from botocore.exceptions import ClientError
+
     bucket, prefix = _address(address)
     client = _client()
     with _told(address, bucket):
@@ -55,7 +58,12 @@ def fetch_each(address: str, folder: Path, wanted: Callable[[str], bool]) -> Ite
     for number, key in enumerate(sorted(filter(wanted, keys))):
         path = folder / f"{number}{PurePosixPath(key).suffix}"
         with _told(f"s3://{bucket}/{key}", bucket):
-            client.download_file(bucket, key, str(path))
+            try:
+                client.download_file(bucket, key, str(path))
+            except ClientError as error:
+                if _status(error.response) != 404:
+                    raise
+                continue
         try:
             yield path
         finally:
@@ -131,7 +139,7 @@ def _client() -> Any:
 
 
 def _refused(response: dict[str, Any], shown: str, bucket: str) -> str:
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    status = _status(response)
     code = response.get("Error", {}).get("Code", "")
     if status == 404:
         return (
@@ -144,6 +152,10 @@ def _refused(response: dict[str, Any], shown: str, bucket: str) -> str:
             f"wrong or may not read it; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE"
         )
     return f"expected a table at {shown}, got the answer {status} {code}; try again"
+
+
+def _status(response: dict[str, Any]) -> Any:
+    return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
 def _host(endpoint: str) -> str:
