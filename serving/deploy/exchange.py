@@ -4,15 +4,18 @@ A prediction changes nothing, so it may be asked twice: a request is kept until 
 for another server if this one is gone before; until then nothing of the answer is handed on. As
 much is read of what passes as tells where a request and an answer end. Where that is not plain (no
 length is said, requests are sent ahead of answers), or there is no room to keep it, bytes pass as
-they come, and nothing is asked again.
+they come, and nothing is asked again. So does an answer that is long, from its beginning to its
+end: what is held for clients that do not read is little.
 """
 
 import re
 
 #: How often a request is asked again: one that ends each worker is not to end them all.
 _AGAIN = 2
-#: Bytes of requests and answers that are kept, of all clients together.
+#: Bytes of requests and answers that are kept or wait to be sent, of all clients together.
 _KEPT = 64 << 20
+#: Bytes of an answer that is held until it is whole.
+_HELD = 1 << 20
 _LONGEST_HEAD = 64 << 10
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?:\r\n|$)")
 _INTERIM = re.compile(rb"HTTP/1\.1 1\d\d [^\r]*\r\n(?:[^\r]+\r\n)*\r\n")
@@ -79,12 +82,13 @@ class Exchange:
         self._kept: list[bytes] = []
         self._held: list[bytes] = []
         self._request, self._answer = Message(), Message()
+        self._passes = False
         self._tries = 0
 
     @property
     def idle(self) -> bool:
         """Whether nothing has been asked that has no answer."""
-        return self._plain and not self._kept
+        return self._plain and not self._kept and not self._passes
 
     def asked(self, data: bytes) -> list[bytes]:
         """The client has sent this; what of an answer is to be handed on now."""
@@ -92,12 +96,13 @@ class Exchange:
             return []
         self._kept.append(data)
         self._room.left -= len(data)
-        one = not self._held and self._request.take(data, usual=0)
+        one = not self._held and not self._passes and self._request.take(data, usual=0)
         return [] if one and self._room.left >= 0 else self.pass_on()
 
     def answered(self, data: bytes) -> list[bytes]:
         """The server has sent this; what is to be handed on now."""
-        if not self._plain or (not self._held and _INTERIM.fullmatch(data)):
+        begins = not self._held and not self._passes
+        if not self._plain or (begins and _INTERIM.fullmatch(data)):
             return [data]
         self._held.append(data)
         self._room.left -= len(data)
@@ -105,7 +110,8 @@ class Exchange:
         if not whole or not self._answer.take(data, usual=None) or self._room.left < 0:
             return self.pass_on()
         if self._answer.left != 0:
-            return []
+            self._passes = self._passes or self._is_long()
+            return self._forget() if self._passes else []
         found = self._forget()
         self._plain = b"\r\nconnection: close" not in self._answer.head
         self._clear()
@@ -116,7 +122,7 @@ class Exchange:
         if self.idle:
             return []
         self._tries += 1
-        if not self._plain or self._tries > _AGAIN:
+        if not self._plain or self._passes or self._tries > _AGAIN:
             return None
         self._room.left += sum(map(len, self._held))
         self._held, self._answer = [], Message()
@@ -126,6 +132,9 @@ class Exchange:
         """Keep nothing from now on; what of an answer was."""
         self._plain = False
         return self._forget()
+
+    def _is_long(self) -> bool:
+        return sum(map(len, self._held)) + (self._answer.left or 0) > _HELD
 
     def _forget(self) -> list[bytes]:
         held = self._held

@@ -40,7 +40,7 @@ class Side(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """It takes bytes more slowly than the other one sends them."""
-        if self.other:
+        if self.other and not self.other.transport.is_closing():
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
@@ -141,19 +141,21 @@ class Client(Side):
         self._exchange = Exchange(front.room)
         self._task: asyncio.Task[None] | None = None
         self._unsent: list[bytes] = []
+        self._waits = 0
         self._ended = False
         self._ends: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Look for the server."""
         super().connection_made(transport)
+        # It is paused as soon as anything waits, and until nothing does: that is what is charged.
+        self.transport.set_write_buffer_limits(0)
         self._front.clients.add(self)
         self._look()
 
     def data_received(self, data: bytes) -> None:
         """Hand on, or keep until there is somebody to hand it to."""
-        for part in self._exchange.asked(data):
-            self.transport.write(part)
+        self._send(self._exchange.asked(data))
         if self.other:
             self.other.transport.write(data)
             return
@@ -171,6 +173,7 @@ class Client(Side):
 
     def connection_lost(self, error: Exception | None) -> None:
         """It is gone: so goes the server."""
+        self._charge(0)
         self._exchange.pass_on()
         self._front.clients.discard(self)
         if self._task:
@@ -182,8 +185,12 @@ class Client(Side):
 
     def answered(self, data: bytes) -> None:
         """Hand an answer on."""
-        for part in self._exchange.answered(data):
-            self.transport.write(part)
+        self._send(self._exchange.answered(data))
+
+    def resume_writing(self) -> None:
+        """It has read all that there was."""
+        self._charge(0)
+        super().resume_writing()
 
     def lost(self, server: Server) -> None:
         """The server is gone: so goes the client, unless another one can answer."""
@@ -199,6 +206,18 @@ class Client(Side):
         else:
             self._unsent = unsent
             self._look()
+
+    def _send(self, parts: list[bytes]) -> None:
+        if not parts or self.transport.is_closing():
+            return
+        for part in parts:
+            self.transport.write(part)
+        self._charge(self.transport.get_write_buffer_size())
+
+    def _charge(self, waits: int) -> None:
+        """Have what waits to be sent to the client take up room."""
+        self._front.room.left += self._waits - waits
+        self._waits = waits
 
     def _look(self) -> None:
         if self._ends:
@@ -230,6 +249,8 @@ class Client(Side):
             return
         if self._ended:
             side.transport.write_eof()
+        if self._waits and not side.transport.is_closing():
+            side.transport.pause_reading()
         if not self.transport.is_closing():
             self.transport.resume_reading()
 

@@ -65,6 +65,29 @@ def test_an_answer_passes_when_the_client_does_not_wait_for_it() -> None:
     assert found.again() is None
 
 
+def test_a_long_answer_passes_and_the_next_is_held() -> None:
+    found = Exchange(room := Room())
+    body = bytes(exchange._HELD)
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body)
+    found.asked(POST)
+    assert found.answered(head[:-1]) == []
+    assert found.again() == [POST], "nothing of it has been handed on"
+    assert found.answered(head) == [head]
+    assert room.left == exchange._KEPT
+    assert found.answered(body[:-1]) == [body[:-1]]
+    assert found.answered(body[-1:]) == [body[-1:]]
+    assert found.idle
+    found.asked(POST)
+    assert found.answered(ANSWER[:-1]) == []
+    assert found.again() == [POST]
+
+    found.answered(head)
+    assert found.again() is None
+    found.asked(GET)
+    assert found.answered(body) == [body]
+    assert room.left == exchange._KEPT
+
+
 def test_a_request_is_asked_three_times_in_all() -> None:
     found = Exchange(Room())
     found.asked(POST)

@@ -14,9 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
+from types import ModuleType
 
 import pytest
+import uvloop
 
+from serving.deploy import exchange as exchanges
+from serving.deploy.forward import Client, Front
 from serving.deploy.front import program
 from tests.services.process import free_ports, listens, running
 from tests.serving.deploy.load import Load, load
@@ -166,6 +170,65 @@ def test_a_request_whose_server_is_gone_goes_to_the_next(tmp_path: Path) -> None
         with accept(server, REQUEST) as accepted:
             accepted.sendall(ANSWER.replace(b"{}", b"[]"))
             assert connection.recv(100) == ANSWER.replace(b"{}", b"[]")
+
+
+@pytest.mark.parametrize("loop", [asyncio, uvloop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("read", [True, False])
+@pytest.mark.parametrize("size", [900_000, 2_000_000], ids=["held", "passed"])
+def test_what_clients_do_not_read_is_charged(size: int, read: bool, loop: ModuleType) -> None:
+    """Until they have read it, or are gone; of a long answer there is little."""
+    with asyncio.Runner(loop_factory=loop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(slow_readers(size, read), 60))
+
+
+async def slow_readers(size: int, read: bool) -> None:
+    """Clients that do not read until all have been answered."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size
+    loop = asyncio.get_running_loop()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            await reader.readexactly(len(REQUEST))
+            writer.write(head + bytes(size))
+            await writer.drain()
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    found = Front("127.0.0.1", server.sockets[0].getsockname()[1])
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # the system keeps little
+    at = await loop.create_server(lambda: Client(found), sock=listening)
+    clients = []
+    for _ in range(20):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, listening.getsockname())
+        await loop.sock_sendall(client, REQUEST)
+        clients.append(client)
+    while not (len(found.clients) == 20 and all(client._waits for client in found.clients)):
+        await asyncio.sleep(0.01)
+    charged = exchanges._KEPT - found.room.left
+    if size > exchanges._HELD:
+        assert charged < 20 * 300_000, "what is read at once, each"
+    else:
+        assert charged > 20 * 800_000
+    for client in clients if read else []:
+        left = len(head) + size
+        while left:
+            left -= len(await loop.sock_recv(client, left))
+    if not read:
+        for client in clients:
+            client.close()
+    while found.room.left != exchanges._KEPT:
+        await asyncio.sleep(0.01)
+    for client in clients:
+        client.close()
+    while found.clients:
+        await asyncio.sleep(0.01)
+    at.close()
+    server.close()
 
 
 @pytest.mark.slow
