@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from serving.server.spoken import Spoken
 
 _SHOWN = 20
+#: What MLflow's messages have after a column's name.
+_AFTER_NAME = r"(?:\.(?: |$)| (?:from|to) type )"
 _MISSING = re.compile(r"missing inputs \[(.*?)\]")
 
 _log = logging.getLogger("sixfold")
@@ -189,8 +191,10 @@ class PyfuncPredictor:
         """MLflow's refusal without what it repeats of the request."""
         said = str(error)
         names = [field.name for field in self._signature.inputs if field.name]
-        for field in self._signature.inputs:
-            if field.name and f"column {field.name}" in said:
+        # The longest first: `a. b` may be a column as well as `a`.
+        for field in sorted(self._signature.inputs, key=lambda field: -len(field.name)):
+            whole = rf"column {re.escape(field.name)}{_AFTER_NAME}"
+            if field.name and re.search(whole, said):
                 return bad_request(
                     "signature", f"expected {field.name!r} as {field.described()}; see /docs"
                 )

@@ -1,5 +1,6 @@
 """The protocols of a model that Sixfold has not trained: MLflow reads, V2 is put into its form."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -9,13 +10,13 @@ import orjson
 
 from serving.server.bodies import CSV, media_type, parse_object
 from serving.server.bundle import PyfuncBundle
-from serving.server.errors import Refused, bad_request
+from serving.server.errors import bad_request
 from serving.server.pyfunc import Asked, Found, PyfuncPredictor, shown
 from serving.server.pyfunc_docs import pyfunc_document, pyfunc_page
 from serving.server.settings import Settings
 from serving.server.signature import Field
 from serving.server.spoken import Spoken
-from serving.server.tables import Tables
+from serving.server.tables import Tables, check_count
 from serving.server.v2_binary import datatype_of
 from serving.server.v2_protocol import (
     Tensor,
@@ -160,14 +161,6 @@ class _V2:
         return orjson.dumps(answer)
 
 
-def check_count(rows: int, most: int) -> None:
-    """Refuse no rows, and too many."""
-    if not rows:
-        raise bad_request("rows", "expected at least one row, got none")
-    if rows > most:
-        raise Refused(413, "row_limit", f"expected at most {most} rows, got {rows}; send fewer")
-
-
 def datatype(field: Field) -> str:
     """V2's name of an input's type."""
     if field.shape is None:
@@ -178,28 +171,34 @@ def datatype(field: Field) -> str:
 def tensors(value: Any) -> list[dict[str, Any]]:
     """What a model has predicted, as outputs: a column of a table each, else `predict`."""
     if hasattr(value, "columns"):
-        return [_tensor(str(name), value[name].to_numpy()) for name in value.columns]
+        return [_tensor(_text(name), value[name].to_numpy()) for name in value.columns]
     if isinstance(value, dict):
-        return [_tensor(str(name), np.asarray(item)) for name, item in value.items()]
+        return [_tensor(_text(name), np.asarray(item)) for name, item in value.items()]
     try:
         return [_tensor("predict", np.asarray(value))]
     except ValueError:  # lists of several lengths
-        return [_tensor("predict", np.array([orjson.dumps(item).decode() for item in value]))]
+        return [_tensor("predict", np.array([_json(item) for item in value]))]
 
 
 def _tensor(name: str, array: np.ndarray) -> dict[str, Any]:
     array = np.atleast_1d(array)
     kind = datatype_of(array.dtype)
     flat = array.ravel()
-    data = (
-        [None if item is None else str(item) for item in flat] if kind == "BYTES" else _plain(flat)
-    )
+    texts = kind == "BYTES"
+    data = [None if item is None else _text(item) for item in flat] if texts else flat.tolist()
     return {"name": name, "datatype": kind, "shape": list(array.shape), "data": data}
 
 
-def _plain(flat: np.ndarray) -> list[Any]:
-    found: list[Any] = flat.tolist()
-    return found
+def _text(item: Any) -> str:
+    """As UTF-8 can have it: halves of a character, which a model may echo, it cannot."""
+    return str(item).encode(errors="replace").decode()
+
+
+def _json(item: Any) -> str:
+    try:
+        return orjson.dumps(item).decode()
+    except orjson.JSONEncodeError:  # for such halves, too
+        return json.dumps(item, default=_text, separators=(",", ":"))
 
 
 def _declared(field: Field) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Tables:
         """Rows as a list of objects."""
         if not isinstance(records, list):
             raise bad_request("format", "expected rows as a list of objects")
-        self._check_count(len(records))
+        check_count(len(records), self._max_rows)
         try:
             if self._get is not None and set(map(type, records)) == {dict}:
                 return Cells(rows=[self._get(record) for record in records])
@@ -51,7 +51,7 @@ class Tables:
         """Rows as lists under a list of column names."""
         if not isinstance(header, list) or not isinstance(rows, list):
             raise bad_request("format", "expected columns and data as lists")
-        self._check_count(len(rows))
+        check_count(len(rows), self._max_rows)
         if set(map(type, rows)) != {list}:
             raise bad_request("format", "expected every row of data as a list")
         if set(map(len, rows)) != {len(header)}:
@@ -66,7 +66,7 @@ class Tables:
         self._check_names(columns)
         given = [columns[name] for name in self.names]
         count = next((len(column) for column in given if isinstance(column, list)), 1)
-        self._check_count(count)
+        check_count(count, self._max_rows)
         lines: list[Line] = []
         for column in given:
             if not isinstance(column, list):
@@ -79,7 +79,7 @@ class Tables:
 
     def from_flat(self, flat: Sequence[Cell], count: int) -> Cells:
         """All cells row after row, in the schema's order."""
-        self._check_count(count)
+        check_count(count, self._max_rows)
         width = len(self.names)
         return Cells(rows=[flat[at : at + width] for at in range(0, count * width, width)])
 
@@ -104,13 +104,13 @@ class Tables:
                 f"expected {len(self.names)} columns, got rows without {_shown(absent)}",
             )
 
-    def _check_count(self, count: int) -> None:
-        if not count:
-            raise bad_request("rows", "expected at least one row, got none")
-        if count > self._max_rows:
-            raise Refused(
-                413, "row_limit", f"expected at most {self._max_rows} rows, got {count}; send fewer"
-            )
+
+def check_count(rows: int, most: int) -> None:
+    """Refuse no rows, and too many."""
+    if not rows:
+        raise bad_request("rows", "expected at least one row, got none")
+    if rows > most:
+        raise Refused(413, "row_limit", f"expected at most {most} rows, got {rows}; send fewer")
 
 
 def _shown(names: Sequence[str]) -> str:

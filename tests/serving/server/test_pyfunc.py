@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mlflow.models import infer_signature
 from mlflow.pyfunc import load_model, scoring_server
 
 from serving.server.app import App
 from serving.server.bundle import PyfuncBundle, load_predictor, read_bundle
 from serving.server.metrics import Metrics
+from serving.server.pyfunc_spoken import tensors
 from serving.server.routes import NAMES
 from serving.server.settings import Settings
 from tests.serving.foreign import (
@@ -198,6 +202,36 @@ def test_what_the_model_says_of_an_error_is_not_passed_on(python: Both) -> None:
     status, answer = python.ours(body, "application/json")
     assert status == 400
     assert "12345" not in json.dumps(answer)
+
+
+def test_a_column_is_named_whose_name_begins_as_anothers_does(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"a": [1.0], "a. b": [1.0], "ab": [1.0], "a b": [1.0]})
+    signature = infer_signature(rows, np.zeros(1))
+    model = save_tensor_model(tmp_path / "model", signature=signature)
+    both = both_of(bundle_of(model, tmp_path / "bundle"))
+    for name in rows:
+        request = {"dataframe_records": [dict.fromkeys(rows, 1.0) | {name: SECRET}]}
+        status, answer = both.ours(json.dumps(request).encode(), "application/json")
+        assert status == 400
+        assert answer["message"] == f"expected {name!r} as double; see /docs"
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        (["\ud83d", "ü"], ["?", "ü"]),
+        (pd.DataFrame({"predict": ["a\udc00", None]}, dtype=object), ["a?", None]),
+        ([["\ud83d"], ["ü", 1]], ['["\\ud83d"]', '["ü",1]']),
+    ],
+)
+def test_half_a_character_can_be_written(value: Any, data: list[Any]) -> None:
+    (output,) = tensors(value)
+    assert output["data"] == data
+    assert orjson.dumps(output)
+
+
+def test_a_column_of_half_a_character_can_be_written() -> None:
+    assert [item["name"] for item in tensors({"\ud83d": [1]})] == ["?"]
 
 
 def test_an_example_that_was_made_may_be_refused(tmp_path: Path) -> None:
