@@ -1,6 +1,7 @@
 """From a version that answers and records to its comparison with training, by the command."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,12 +76,13 @@ def test_what_was_answered_is_compared_with_training(asked: Asked, tmp_path: Pat
     words = ["drift", MODEL, "--since", "1h", "--truth", "truth.csv", "--fail-on-drift"]
     printed = call(asked.folder, "sixfold", words, asked.environment, code=1)
     assert f"churn version 1 has drifted, by {_ASKED} rows: the predictions" in printed
+    told = re.search(r"among the artifacts of run (\w+)", printed)
+    assert told
     client = mlflow.MlflowClient(asked.environment["MLFLOW_TRACKING_URI"])
-    experiment = client.get_experiment_by_name("churn/drift")
-    assert experiment
-    (run,) = client.search_runs([experiment.experiment_id])
+    run = client.get_run(told[1])
+    assert client.get_experiment(run.info.experiment_id).name == "churn/drift"
     found = json.loads(
-        Path(client.download_artifacts(run.info.run_id, "drift.json", str(tmp_path))).read_text()
+        Path(client.download_artifacts(told[1], "drift.json", str(tmp_path))).read_text()
     )
     columns = {item["name"]: item for item in found["columns"]}
     assert found["rows"] == _ASKED
