@@ -14,14 +14,18 @@ from serving.labels import VERSION
 from training.errors import UserError
 
 FILE = "compose.yaml"
+_ENVIRONMENT = ".env"
 PROJECT = "com.docker.compose.project"
 _PORT = 8080
 
 _TEXT = """\
 # {model}, version {version}, as `sixfold deploy {model} --to compose` wrote it.
 #
-#   docker compose up --detach --wait      # returns when it answers
-#   docker compose down                    # ends it after the requests in flight
+#   docker compose --project-name {project} up --detach --wait      # returns when it answers
+#   docker compose --project-name {project} down      # ends it after the requests in flight
+#
+# The project's name can be left out where `.env` beside this file says it. Without a name it is
+# the folder's, and another file in a folder of that name would take this one's container away.
 #
 # Debian's docker-compose 1.29 reads it too, but has no `--wait`. Compose replaces a container by
 # ending it first: a new version is away for some seconds. `sixfold deploy {model} --to docker` and
@@ -53,20 +57,21 @@ def render(release: Release, wanted: Wanted) -> str:
     text = _TEXT.format(
         model=release.model,
         version=release.version,
-        image=json.dumps(release.image),
+        project=deployment(release.model),
+        image=_quoted(release.image),
         port=wanted.port or _PORT,
         cpu=f"{wanted.cpu:g}",
         memory=wanted.memory >> 20,
         label_model=MODEL,
         label_version=VERSION,
-        model_quoted=json.dumps(release.model),
-        version_quoted=json.dumps(release.version),
+        model_quoted=_quoted(release.model),
+        version_quoted=_quoted(release.version),
     )
     environment = settings(wanted)
     if wanted.token_file:
         environment["SIXFOLD_TOKEN_FILE"] = "/run/secrets/token"  # noqa: S105  a path
     if environment:
-        lines = [f"      {name}: {json.dumps(value)}\n" for name, value in environment.items()]
+        lines = [f"      {name}: {_quoted(value)}\n" for name, value in environment.items()]
         text += "    environment:\n" + "".join(lines)
     if wanted.record:
         text += _volume(wanted.record)
@@ -74,7 +79,7 @@ def render(release: Release, wanted: Wanted) -> str:
         text += "    # The file is mounted as it is: user 10001 must be able to read it.\n"
         text += "    secrets: [token]\n\nsecrets:\n  token:\n"
         text += (
-            f"    file: {json.dumps(str(wanted.token_file.absolute()))}  # readable by user 10001\n"
+            f"    file: {_quoted(str(wanted.token_file.absolute()))}  # readable by user 10001\n"
         )
     if wanted.record and not wanted.record.folder:
         text += f"\nvolumes:\n  recordings: {{name: {deployment(release.model)}_recordings}}\n"
@@ -85,12 +90,19 @@ def _volume(asked: Recording) -> str:
     """Where requests are recorded, in the service."""
     if not asked.folder:
         return f'    volumes: ["recordings:{INSIDE}"]\n'
-    user, volume = json.dumps(folder_owner(asked.folder)), json.dumps(f"{asked.folder}:{INSIDE}")
+    user, volume = _quoted(folder_owner(asked.folder)), _quoted(f"{asked.folder}:{INSIDE}")
     return f"    user: {user}  # who owns the folder\n    volumes: [{volume}]\n"
 
 
+def _quoted(text: str) -> str:
+    """As Compose reads it, to whom a dollar begins a variable's name."""
+    return json.dumps(text).replace("$", "$$")
+
+
 def write(release: Release, wanted: Wanted, folder: Path) -> Path:
-    """Write the file.
+    """Write the file; beside it `.env` with the project's name, if there is none.
+
+    A name in the file itself docker-compose 1.29 refuses.
 
     Raises
     ------
@@ -99,7 +111,7 @@ def write(release: Release, wanted: Wanted, folder: Path) -> Path:
     """
     read_token(wanted.token_file)
     path = folder / FILE
-    label = f"{MODEL}: {json.dumps(release.model)}\n"
+    label = f"{MODEL}: {_quoted(release.model)}\n"
     try:
         if path.exists() and label not in path.read_text():
             raise UserError(
@@ -108,6 +120,9 @@ def write(release: Release, wanted: Wanted, folder: Path) -> Path:
             )
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(render(release, wanted))
+        environment = folder / _ENVIRONMENT
+        if not environment.exists():
+            environment.write_text(f"COMPOSE_PROJECT_NAME={deployment(release.model)}\n")
     except OSError as error:
         raise UserError(
             f"expected a folder that can be written to, got {folder}: {error.strerror}; name "
@@ -121,12 +136,12 @@ def default_folder(model: str) -> Path:
     return Path(deployment(model).replace("sixfold-", "deploy-", 1))
 
 
-def command(path: Path) -> str:
+def command(path: Path, model: str) -> str:
     """How the file is brought up, with the Compose that is here."""
-    file = shlex.quote(str(path))
+    options = f"--project-name {deployment(model)} --file {shlex.quote(str(path))}"
     if shutil.which("docker-compose") and not _has_plugin():
-        return f"docker-compose --file {file} up --detach"
-    return f"docker compose --file {file} up --detach --wait"
+        return f"docker-compose {options} up --detach"
+    return f"docker compose {options} up --detach --wait"
 
 
 def remove(engine: Any, model: str) -> list[str]:

@@ -61,7 +61,7 @@ def _to_compose(
         "file": str(path),
         "said": [
             f"{path} is written for {found.model} version {found.version}",
-            compose.command(path),
+            compose.command(path, found.model),
         ],
     }
 

@@ -295,7 +295,7 @@ def test_compose_runs_the_file_that_is_written(
 ) -> None:
     """Up, with a token and recordings; on to the next version; away."""
     (port,) = free_ports(1)
-    token = tmp_path / "token"
+    token = tmp_path / "$token"
     token.write_text("first-token\n")
     token.chmod(0o644)  # the container's user is another
     folder = tmp_path / f"Compose {model.model}"
@@ -309,6 +309,7 @@ def test_compose_runs_the_file_that_is_written(
             assert ask(port, model) == 401
         (found,) = status(model, code=1)["deployed"]
         assert (found["where"], found["version"]) == ("compose", "2")
+        assert found["name"].startswith(model.name), "the project's, whatever the folder is called"
         assert found["url"] == f"http://127.0.0.1:{port}"
         host = engine.containers.get(found["name"]).attrs["HostConfig"]
         assert host["ReadonlyRootfs"]

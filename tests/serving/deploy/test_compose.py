@@ -1,6 +1,7 @@
 """The Compose file: what it grants, and that a person's own file stays."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,11 +64,49 @@ def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
     assert "volumes" not in whole
 
 
-@pytest.mark.parametrize("model", ["churn", 'a "quoted": name', "#1", "naïve {x}", "yes"])
+@pytest.mark.parametrize("model", ["churn", 'a "quoted": name', "#1", "naïve {x}", "yes", "$HOME"])
 def test_any_name_is_text(model: str) -> None:
     whole = yaml.safe_load(compose.render(Release(model, "1", "", "a:1"), Wanted(model)))
     (server,) = whole["services"].values()
-    assert server["labels"]["sixfold.deployment"] == model
+    assert server["labels"]["sixfold.deployment"] == model.replace("$", "$$"), "as Compose reads it"
+
+
+def test_a_dollar_begins_no_variable(tmp_path: Path) -> None:
+    file = tmp_path / "$token"
+    folder = tmp_path / "${folder"
+    folder.mkdir()
+    os.chown(folder, 12345, -1) if os.geteuid() == 0 else None
+    asked = Recording(folder=folder)
+    wanted = Wanted("churn", token_file=file, record=asked, traces="http://$host:4318")
+    text = compose.render(replace(CHURN, version="$1", image="$image"), wanted)
+    server = yaml.safe_load(text)["services"]["server"]
+    said = [server["image"], server["labels"]["sixfold.version"], *server["volumes"]]
+    said += [yaml.safe_load(text)["secrets"]["token"]["file"], *server["environment"].values()]
+    assert sum("$" in value for value in said) == 5
+    assert "$" not in "".join(said).replace("$$", "")
+
+
+def test_two_models_in_folders_of_one_name_are_two_projects(tmp_path: Path) -> None:
+    names = []
+    for model in ("churn", "fraud"):
+        folder = tmp_path / model / "deploy"
+        path = compose.write(replace(CHURN, model=model), Wanted(model), folder)
+        names.append((folder / ".env").read_text())
+        up = f"--project-name sixfold-{model} "
+        assert up in compose.command(path, model)
+        assert up in path.read_text()
+    assert names == [f"COMPOSE_PROJECT_NAME=sixfold-{model}\n" for model in ("churn", "fraud")]
+    (folder / ".env").write_text("MINE=1\n")
+    compose.write(replace(CHURN, model="fraud"), Wanted("fraud"), folder)
+    assert (folder / ".env").read_text() == "MINE=1\n"
+
+
+def test_who_writes_to_a_fixed_volume_is_there_once() -> None:
+    """Of the repository's own file: whichever project a second one would be of, it is refused."""
+    whole = yaml.safe_load((Path(__file__).parents[3] / "compose.yaml").read_text())
+    assert all(volume["name"] for volume in whole["volumes"].values())
+    for name in ("database", "store"):
+        assert whole["services"][name]["container_name"] == f"sixfold-{name}-1"
 
 
 def test_ours_is_written_over_and_another_is_not(tmp_path: Path) -> None:
