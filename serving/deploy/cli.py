@@ -140,9 +140,11 @@ def undeploy(model: str, to: str, namespace: str | None, recordings: bool) -> No
 
         with reported("undeploying"):
             engine = connect()
+            if recordings:
+                recording.check_unused(engine, model, to)
             gone = (docker if to == "docker" else compose).remove(engine, model)
-            gone += recording.forget(engine, model) if recordings else []
-            kept = recording.kept(engine, model)
+            gone += recording.forget(engine, model, to) if recordings else []
+            kept = recording.kept(engine, model, to)
     if not gone:
         raise UserError(
             f"expected {model} on {to}, got nothing of it there; `sixfold status {model}` says "

@@ -8,24 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from serving.deploy.names import MODEL, deployment
-from serving.deploy.recording import INSIDE, Recording, folder_owner
+from serving.deploy.recording import (
+    INSIDE,
+    PROJECT,
+    Recording,
+    compose_volume_name,
+    folder_owner,
+)
 from serving.deploy.wanted import Release, Wanted, read_token, settings
 from serving.labels import VERSION
 from training.errors import UserError
 
 FILE = "compose.yaml"
 _ENVIRONMENT = ".env"
-PROJECT = "com.docker.compose.project"
 _PORT = 8080
 
 _TEXT = """\
 # {model}, version {version}, as `sixfold deploy {model} --to compose` wrote it.
 #
-#   docker compose --project-name {project} up --detach --wait      # returns when it answers
-#   docker compose --project-name {project} down      # ends it after the requests in flight
+#   docker compose --project-name {project} up --detach --wait
+#   docker compose --project-name {project} down
 #
-# The project's name can be left out where `.env` beside this file says it. Without a name it is
-# the folder's, and another file in a folder of that name would take this one's container away.
+# The first returns when it answers, the second ends it after the requests in flight. The project's
+# name can be left out where `.env` beside this file says it. Without a name it is the folder's, and
+# another file in a folder of that name would take this one's container away.
 #
 # Debian's docker-compose 1.29 reads it too, but has no `--wait`. Compose replaces a container by
 # ending it first: a new version is away for some seconds. `sixfold deploy {model} --to docker` and
@@ -82,7 +88,7 @@ def render(release: Release, wanted: Wanted) -> str:
             f"    file: {_quoted(str(wanted.token_file.absolute()))}  # readable by user 10001\n"
         )
     if wanted.record and not wanted.record.folder:
-        text += f"\nvolumes:\n  recordings: {{name: {deployment(release.model)}_recordings}}\n"
+        text += f"\nvolumes:\n  recordings: {{name: {compose_volume_name(release.model)}}}\n"
     return text
 
 

@@ -93,7 +93,7 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
         made: list[Any] = []
         try:
             _network(engine, name, release.model)
-            front, front_before = keep_port(engine, release, wanted, made)
+            front, front_before = keep_port(engine, release, wanted, made, say)
             beside = f" beside {_version(old)}" if old else ""
             say(f"{release.model} version {release.version}: starting{beside}")
             new = _start(engine, release, wanted, token)

@@ -1,6 +1,8 @@
 """The container that keeps the port of the host, whichever version answers behind it."""
 
+import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Of each container: what it is for.
 ROLE = "sixfold.role"
+#: Of a front: which program runs in it.
+PROGRAM = "sixfold.front"
 HOST = "127.0.0.1"
 #: Of the server, and of the front in its own container.
 INSIDE = 8080
@@ -24,11 +28,22 @@ _OURS = re.compile(r"^from serving\..*\n", re.MULTILINE)
 _MEMORY = 128 << 20
 
 
-def keep_port(engine: Any, release: Release, wanted: Wanted, made: list[Any]) -> tuple[Any, Any]:
+def keep_port(
+    engine: Any,
+    release: Release,
+    wanted: Wanted,
+    made: list[Any],
+    say: Callable[[str], None],
+) -> tuple[Any, Any]:
     """The container that keeps the port; and the one before it, where the port is to change."""
     name = deployment(release.model)
     before = find(engine, f"{name}-front")
     if before and wanted.port in (0, published_port(before)):
+        if before.labels.get(PROGRAM) != mark():
+            say(
+                f"{before.name} is of another Sixfold, and goes on as it is; to have this one's, "
+                f"once: `sixfold undeploy {release.model} --to docker`, then deploy again"
+            )
         before.start()  # does nothing where it runs
         return before, None
     port = wanted.port or _DEFAULT_PORT
@@ -41,7 +56,7 @@ def keep_port(engine: Any, release: Release, wanted: Wanted, made: list[Any]) ->
         network=name,
         ports={f"{INSIDE}/tcp": (HOST, port)},
         mem_limit=_MEMORY,
-        labels={MODEL: release.model, ROLE: "front"},
+        labels={MODEL: release.model, ROLE: "front", PROGRAM: mark()},
         **SEALED,
     )
     made.append(front)
@@ -53,6 +68,11 @@ def program() -> str:
     """What runs in it: one text, as the image that it starts from has none of these files."""
     texts = [Path(__file__).with_name(name).read_text() for name in _TEXTS]
     return "\n".join(_OURS.sub("", text) for text in texts)
+
+
+def mark() -> str:
+    """What changes with it."""
+    return hashlib.sha256(program().encode()).hexdigest()[:12]
 
 
 def begin(container: "Container", port: int) -> None:

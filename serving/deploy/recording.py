@@ -12,6 +12,8 @@ import click
 from serving.deploy.names import MODEL, deployment
 from training.errors import UserError
 
+#: Of what Compose has made.
+PROJECT = "com.docker.compose.project"
 #: In the container.
 INSIDE = "/recordings"
 #: The image's user and group, who own that folder there.
@@ -138,6 +140,11 @@ def volume_name(model: str) -> str:
     return f"{deployment(model)}-recordings"
 
 
+def compose_volume_name(model: str) -> str:
+    """What it is called in a Compose file."""
+    return f"{deployment(model)}_recordings"
+
+
 def mounted(engine: Any, model: str, asked: Recording | None) -> dict[str, Any]:
     """How a container is created that records; the volume is made if it is not there.
 
@@ -154,7 +161,7 @@ def mounted(engine: Any, model: str, asked: Recording | None) -> dict[str, Any]:
         volumes = {str(asked.folder): how}
         return {"volumes": volumes, "environment": asked.settings(), "user": user}
     name = volume_name(model)
-    if not _volumes(engine, [name]):
+    if not _volumes(engine, name):
         engine.volumes.create(name, labels={MODEL: model})
     return {"volumes": {name: how}, "environment": asked.settings()}
 
@@ -186,19 +193,68 @@ def folder_owner(folder: Path) -> str:
     return f"{facts.st_uid}:{facts.st_gid}"
 
 
-def kept(engine: Any, model: str) -> list[str]:
-    """Volumes on this machine that a model's recordings are in."""
-    return _volumes(engine, [volume_name(model), f"{deployment(model)}_recordings"])
+def kept(engine: Any, model: str, to: str) -> list[str]:
+    """The volume on this machine that a model's recordings are in, if it is there and ours.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    model : str
+    to : str
+        `docker` or `compose`: each has its own.
+    """
+    if to == "compose":
+        return _volumes(engine, compose_volume_name(model), PROJECT)
+    return _volumes(engine, volume_name(model), f"{MODEL}={model}")
 
 
-def forget(engine: Any, model: str) -> list[str]:
-    """Delete these volumes; what was there."""
-    names = kept(engine, model)
+def check_unused(engine: Any, model: str, to: str) -> None:
+    """Whether nothing but the deployment itself is at this volume.
+
+    Raises
+    ------
+    UserError
+        Another container is.
+    """
+    for name in kept(engine, model, to):
+        users = engine.containers.list(all=True, filters={"volume": name})
+        others = [user.name for user in users if not _is_ours(user.labels, model, to)]
+        if others:
+            raise UserError(
+                f"expected a volume that nobody else uses, got {name}, which {', '.join(others)} "
+                "has; remove that first, or leave --recordings out"
+            )
+
+
+def forget(engine: Any, model: str, to: str) -> list[str]:
+    """Delete this volume; what was there.
+
+    Raises
+    ------
+    UserError
+        A container has it.
+    """
+    from docker.errors import APIError
+
+    names = kept(engine, model, to)
     for name in names:
-        engine.volumes.get(name).remove()
+        try:
+            engine.volumes.get(name).remove()
+        except APIError as error:
+            if error.status_code != 409:
+                raise
+            raise UserError(
+                f"expected a volume that nobody uses, got {name}: {error.explanation}; remove what "
+                f"has it, then `docker volume rm {name}`"
+            ) from None
     return [f"volume {name}" for name in names]
 
 
-def _volumes(engine: Any, names: list[str]) -> list[str]:
-    found = engine.volumes.list(filters={"name": names})
-    return sorted(volume.name for volume in found if volume.name in names)
+def _is_ours(labels: Mapping[str, str], model: str, to: str) -> bool:
+    """Whether a container goes by `undeploy` from there."""
+    return labels.get(MODEL) == model and (PROJECT in labels) == (to == "compose")
+
+
+def _volumes(engine: Any, name: str, label: str = "") -> list[str]:
+    filters = {"name": name, **({"label": label} if label else {})}
+    return [name for volume in engine.volumes.list(filters=filters) if volume.name == name]

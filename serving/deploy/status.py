@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from serving.deploy import compose, manifests
+from serving.deploy import manifests
 from serving.deploy.front import HOST, ROLE, published_port
 from serving.deploy.front import find as find_container
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
 from serving.deploy.names import MODEL, deployment, slug
+from serving.deploy.recording import PROJECT
 from serving.labels import MODEL as IMAGE_MODEL
 from serving.labels import VERSION
 from training.errors import UserError
@@ -149,7 +150,7 @@ def in_docker(engine: Any, model: str) -> list[Deployed]:
     name = deployment(model)
     for container in engine.containers.list(all=True, filters={"label": f"{MODEL}={model}"}):
         labels = container.labels
-        is_compose = compose.PROJECT in labels
+        is_compose = PROJECT in labels
         if labels.get(ROLE) == "front" or (not is_compose and container.name != name):
             continue  # what is coming or going counts for nothing
         state = container.attrs["State"]
