@@ -146,6 +146,7 @@ def test_of_two_decisions_at_one_moment_all_take_the_same(
     assert not audit(registry).findings
 
 
+@pytest.mark.slow
 def test_what_was_decided_of_a_deleted_version_is_closed(registry: mlflow.MlflowClient) -> None:
     promote(registry, "1")
     version = store.find_version(registry, "churn", "2")

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -168,7 +169,8 @@ def test_a_candidate_that_is_killed_fails_alone_and_says_why(
         while not over.wait(0.001):
             worker = svm.worker
             if worker is not None and worker.alive:
-                os.kill(process_of(svm), signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.kill(process_of(svm), signal.SIGKILL)
 
     os.kill(process_of_new(svm), signal.SIGSTOP)  # so that the first cannot be done before
     killer = threading.Thread(target=kill)

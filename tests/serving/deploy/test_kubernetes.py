@@ -64,6 +64,7 @@ def test_what_the_cluster_would_refuse_is_not_begun(
     assert objects() == before
 
 
+@pytest.mark.slow
 def test_a_token_that_changes_changes_the_pods(
     objects: Callable[[], dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def test_removing_takes_all_of_it(objects: Callable[[], dict[str, Any]]) -> None
     assert remove(Kubectl(), "churn") == []
 
 
+@pytest.mark.slow
 def test_recordings_outlive_what_has_made_them(objects: Callable[[], dict[str, Any]]) -> None:
     claim = "persistentvolumeclaim/sixfold-churn-recordings"
     records = replace(WANTED, record=Recording(size=2 << 30))
