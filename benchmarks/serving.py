@@ -83,15 +83,26 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
     with TemporaryDirectory(prefix="sixfold-bench-") as name, _removed(engine) as images:
         chosen, costs = _make(engine, Path(name), candidates, images)
         found: dict[tuple[str, str], Figures] = {}
+        failed: dict[str, str] = {}
         for number in range(rounds):
             seldom = number % _EVERY == min(1, rounds - 1)  # between others, where there are some
             for candidate in chosen:
+                if candidate.name in failed:
+                    continue
                 servers = [one for one in _servers(candidate) if seldom or one.name not in _SELDOM]
-                for workers in WORKERS if seldom else WORKERS[:1]:
-                    rates = _in_turn(engine, candidate, servers, workers, found)
-                    said = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
-                    _say(f"round {number + 1}, {candidate.name}, workers: {workers}: {said}")
-    return report([one.name for one in chosen], found, costs)
+                try:
+                    for workers in WORKERS if seldom else WORKERS[:1]:
+                        rates = _in_turn(engine, candidate, servers, workers, found)
+                        said = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+                        _say(f"round {number + 1}, {candidate.name}, workers: {workers}: {said}")
+                except SystemExit as error:  # the others are measured all the same
+                    failed[candidate.name] = str(error)
+                    _say(f"{candidate.name} is left out: {error}")
+    measured = {key: figures for key, figures in found.items() if key[0] not in failed}
+    result = report([one.name for one in chosen if one.name not in failed], measured, costs)
+    for name, reason in failed.items():
+        result.figures.append({"candidate": name, "failed": reason, "within": False})
+    return result
 
 
 def _make(
