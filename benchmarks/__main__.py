@@ -35,7 +35,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="runs behind each median (default 3)")
     parser.add_argument("--minutes", type=float, default=3, help="of endurance (default 3)")
     parser.add_argument(
-        "--candidates", default="", metavar="NAME,...", help="what serving serves (default: all)"
+        "--candidates", default="", metavar="NAME,...", help="of serving and scaling (default: all)"
     )
     parser.add_argument("--json", action="store_true", help="print figures as JSON")
     parser.add_argument("--write", action="store_true", help="write the tables into README.md")
@@ -44,7 +44,10 @@ def main() -> int:
     if unknown:
         parser.error(f"expected {', '.join(_MEASUREMENTS)}, got {unknown[0]!r}")
     chosen = [name for name in given.candidates.split(",") if name]
-    measurements = _MEASUREMENTS | {"serving": partial(serving.measure, candidates=chosen)}
+    measurements = _MEASUREMENTS | {
+        "serving": partial(serving.measure, candidates=chosen),
+        "scaling": partial(scaling.measure, candidates=chosen),
+    }
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the children, removes folders
     results = []
     for name in given.names or _MEASUREMENTS:

@@ -1,6 +1,7 @@
 """How time and memory of each candidate grow with the table, at fixed configurations."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -39,8 +40,8 @@ class Point:
     peak: int
 
 
-def measure(rounds: int, sizes: tuple[int, ...] = SIZES) -> Result:
-    """Train each candidate alone on tables of each size, sizes in turn."""
+def measure(rounds: int, sizes: tuple[int, ...] = SIZES, candidates: Sequence[str] = ()) -> Result:
+    """Train each candidate alone on tables of each size, sizes in turn; all, if none is named."""
     with TemporaryDirectory(prefix="sixfold-bench-") as name:
         folder = Path(name)
         bytes_of = {
@@ -48,7 +49,7 @@ def measure(rounds: int, sizes: tuple[int, ...] = SIZES) -> Result:
         }
         rows_of_table: list[list[str]] = []
         figures: list[dict[str, Any]] = []
-        for candidate in CANDIDATES:
+        for candidate in candidates or CANDIDATES:
             points: dict[int, list[Point]] = {rows: [] for rows in (_SMALL, *sizes)}
             for done in range(rounds):
                 for rows, found in points.items():
