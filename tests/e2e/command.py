@@ -49,10 +49,13 @@ def call(
 def make_train(parameters: Mapping[str, object], environment: Mapping[str, str]) -> str:
     """`make train NAME=value …` in the project's folder; what it printed."""
     given = [f"{name.upper()}={value}" for name, value in parameters.items()]
+    # What `make test ARGS=…` was given is not for this one.
+    own = ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES")
+    outside = {name: value for name, value in os.environ.items() if name not in own}
     done = subprocess.run(
         ["make", "--no-print-directory", "train", *given],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**outside, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
