@@ -82,7 +82,7 @@ lock: ## write the locks anew from pyproject.toml (UPGRADE=--upgrade takes the n
 	    --python-platform linux --generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE) "$$@"; \
 	}; \
 	write pyproject.toml -o requirements.lock; \
-	write pyproject.toml --extra dev --extra serving --group server --group traces --group recording \
+	write pyproject.toml --extra dev --extra serving --extra kubernetes --group server --group traces --group recording \
 	  -c requirements.lock -o requirements-dev.lock; \
 	write --group server -c requirements-dev.lock -o requirements-server.lock; \
 	write --group traces -c requirements-dev.lock --no-emit-package protobuf -o requirements-traces.lock; \

@@ -23,6 +23,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 RUNTIME: list[str] = PROJECT["project"]["dependencies"]
 DEVELOPMENT: list[str] = PROJECT["project"]["optional-dependencies"]["dev"]
 COMPILE: list[str] = PROJECT["project"]["optional-dependencies"]["serving"]
+KUBERNETES: list[str] = PROJECT["project"]["optional-dependencies"]["kubernetes"]
 SERVER: list[str] = PROJECT["dependency-groups"]["server"]
 TRACES: list[str] = PROJECT["dependency-groups"]["traces"]
 RECORDING: list[str] = PROJECT["dependency-groups"]["recording"]
@@ -31,7 +32,13 @@ LOCKS = {
     "requirements-server.lock": SERVER,
     "requirements-traces.lock": TRACES,
     "requirements-recording.lock": RECORDING,
-    "requirements-dev.lock": RUNTIME + DEVELOPMENT + COMPILE + SERVER + TRACES + RECORDING,
+    "requirements-dev.lock": RUNTIME
+    + DEVELOPMENT
+    + COMPILE
+    + KUBERNETES
+    + SERVER
+    + TRACES
+    + RECORDING,
 }
 PACKAGES = [name for name in ("training", "registry", "serving") if (ROOT / name).is_dir()]
 #: Of `sixfold train`, but not of `mlflow run`: how to start containers, and how to print.
@@ -103,6 +110,7 @@ def test_what_is_imported_is_declared() -> None:
     runtime = {canonicalize_name(Requirement(text).name) for text in RUNTIME}
     server = {canonicalize_name(Requirement(text).name) for text in SERVER + TRACES + RECORDING}
     compiler = {canonicalize_name(Requirement(text).name) for text in COMPILE}
+    deploying = {canonicalize_name(Requirement(text).name) for text in KUBERNETES}
     distributions = packages_distributions()
     own = {"sixfold", *PACKAGES}
     for file in [
@@ -110,6 +118,8 @@ def test_what_is_imported_is_declared() -> None:
         *(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")),
     ]:
         declared = runtime | compiler if "serving" in file.parts else runtime
+        if "deploy" in file.parts:
+            declared |= deploying
         if "server" in file.parts:  # an image that is not compiled has what its model requires
             declared = runtime if file.name in ("pipeline.py", "pyfunc.py") else server
         for node in ast.walk(ast.parse(file.read_text())):

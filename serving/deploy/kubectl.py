@@ -103,6 +103,11 @@ class Kubectl:
             ) from None
         return printed.split()
 
+    def version(self) -> str:
+        """Of the cluster, such as `1.31`."""
+        found = json.loads(self.run("get", "--raw", "/version"))
+        return f"{found['major']}.{found['minor'].rstrip('+')}"
+
     def namespace(self) -> str:
         """Where objects go that name no namespace."""
         if "--namespace" in self._command:

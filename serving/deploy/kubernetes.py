@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving.deploy import manifests
+from serving.deploy import manifests, valid
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
 from serving.deploy.lasting import has_claim, mark, restore, secret_name
 from serving.deploy.manifests import PORT
@@ -63,8 +63,9 @@ def roll_out(
     Raises
     ------
     UserError
-        No cluster, no such namespace, no Gateway API for a canary, a claim that has not the size
-        that recordings may have, or an image that the cluster cannot pull.
+        No cluster, an object that is not valid, no such namespace, no Gateway API for a canary, a
+        claim that has not the size that recordings may have, or an image that the cluster cannot
+        pull.
     SixfoldError
         It did not come up or does not answer as recorded, and was taken back.
     """
@@ -87,6 +88,7 @@ def roll_out(
     is_new = bool(wanted.record) and not has_claim(kubectl, release.model, wanted)
     if wanted.record and is_new:  # one that is there stays as it is
         objects.append(manifests.claim(release.model, wanted.record))
+    valid.check([*secrets, *objects, *routes], kubectl.version(), say)
     kubectl.check(manifests.as_yaml([*secrets, *objects, *routes]))
     went = f"version {release.version} of {release.model}"
     say(f"{went}: applying {len(objects)} objects to namespace {kubectl.namespace()}")
@@ -132,7 +134,7 @@ def roll_out(
     )
 
 
-def write(release: Release, wanted: Wanted, folder: Path) -> list[Path]:
+def write(release: Release, wanted: Wanted, folder: Path, say: Callable[[str], None]) -> list[Path]:
     """Write the objects as a kustomization, in the form of the cluster where one answers.
 
     A token is not written: the Secret must be there, `NAME-token` with the key `token`.
@@ -140,12 +142,13 @@ def write(release: Release, wanted: Wanted, folder: Path) -> list[Path]:
     Raises
     ------
     UserError
-        The folder cannot be written to.
+        An object is not valid, or the folder cannot be written to.
     """
     try:
-        apis = Kubectl(wanted.namespace).apis()
+        kubectl = Kubectl(wanted.namespace)
+        apis, version = kubectl.apis(), kubectl.version()
     except UserError:
-        apis = []
+        apis, version = [], ""
     token = "given" if wanted.token_file else ""
     if wanted.canary:
         objects = manifests.canary(release, wanted, token)
@@ -154,6 +157,7 @@ def write(release: Release, wanted: Wanted, folder: Path) -> list[Path]:
         objects = manifests.stable(release, wanted, apis, token=token)
     if wanted.record:
         objects.append(manifests.claim(release.model, wanted.record))
+    valid.check(objects, version, say)
     try:
         return manifests.write(folder, objects)
     except OSError as error:

@@ -78,7 +78,7 @@ def _to_kubernetes(
     if folder:
         with reported("deploying"), engine_reported("deploying"):
             found = release(client, wanted, say)
-        files = kubernetes.write(found, wanted, folder)
+        files = kubernetes.write(found, wanted, folder, say)
         return {
             "version": found.version,
             "image": found.image,

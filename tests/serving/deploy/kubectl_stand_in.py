@@ -21,6 +21,8 @@ def main(words: list[str]) -> int:
     match words:
         case ["api-versions", *_]:
             print("\n".join(APIS))
+        case ["get", "--raw", "/version"]:
+            print(json.dumps({"major": "1", "minor": "31+"}))
         case ["config", "view", *_]:
             print("default")
         case ["apply" | "create" | "replace", *_]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,6 +63,19 @@ def test_what_the_cluster_would_refuse_is_not_begun(
     with pytest.raises(KubectlError, match="has denied the request"):
         roll_out(Kubectl(), NEXT, wanted, quiet)
     assert objects() == before
+
+
+def test_what_is_not_valid_is_not_shown_to_the_cluster(
+    objects: Callable[[], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = tmp_path / "deploy"
+    shutil.copytree(manifests.FOLDER, files)
+    monkeypatch.setattr(manifests, "FOLDER", files)
+    path = files / "base" / "deployment.yaml"
+    path.write_text(path.read_text().replace("securityContext:", "securityContent:", 1))
+    with pytest.raises(UserError, match=r"Kubernetes 1\.31 takes, got Deployment sixfold-churn"):
+        roll_out(Kubectl(), CHURN, with_token(tmp_path, "first"), quiet)
+    assert objects() == {}
 
 
 @pytest.mark.slow
