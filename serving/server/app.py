@@ -111,7 +111,14 @@ class App:
         await send({"type": "http.response.start", "status": status, "headers": headers_out})
         await send({"type": "http.response.body", "body": body})
 
-    def ask(self, route: Route, headers: dict[bytes, bytes], body: bytes, reply: Reply) -> bool:
+    def ask(
+        self,
+        route: Route,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        reply: Reply,
+        alone: bool = False,
+    ) -> bool:
         """Answer a request for predictions that is whole, after others that came before it.
 
         Parameters
@@ -122,6 +129,8 @@ class App:
         body : bytes
         reply : callable
             Given status, headers and body, in this turn of the event loop or the next.
+        alone : bool, default False
+            Nobody else is there who might ask: the answer is given at once.
 
         Returns
         -------
@@ -145,7 +154,7 @@ class App:
         else:
             asked = None if self._recorder is None else (route.name, headers, body)
             done = partial(self._reply, route, reply, asked)
-            self._joiner.ask(cells, write, perf_counter() - start, done)
+            self._joiner.ask(cells, write, perf_counter() - start, done, alone)
         return True
 
     def flush(self) -> None:

@@ -112,10 +112,9 @@ class Connection(HttpToolsProtocol):
             return
         if self._route is not None:
             reply = partial(self._reply, self.parser.should_keep_alive())
-            if self.app.ask(self._route, dict(self.headers), self._content, reply):
+            alone = len(self.connections) == 1
+            if self.app.ask(self._route, dict(self.headers), self._content, reply, alone):
                 self._route = None
-                if len(self.connections) == 1:
-                    self.app.flush()  # nobody else is there who might have asked
                 return
             self._take_long_way()
         super().on_message_complete()

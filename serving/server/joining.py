@@ -79,7 +79,9 @@ class Joiner:
         self._waiting: list[_Waiting] = []
         self._rows = 0
 
-    def ask(self, cells: Cells, write: Write, seconds: float, done: Done) -> None:
+    def ask(
+        self, cells: Cells, write: Write, seconds: float, done: Done, alone: bool = False
+    ) -> None:
         """Ask for predictions.
 
         Parameters
@@ -91,7 +93,12 @@ class Joiner:
             That the request's reading has taken so far.
         done : callable
             Given what it came to, or what went wrong; called in the order of asking.
+        alone : bool, default False
+            Nobody else is there who might ask: it is answered at once.
         """
+        if alone and not self._waiting:
+            self._answer([(cells, write, seconds, done)])
+            return
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append((cells, write, seconds, done))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from serving.server.errors import where
+from serving.server.heap import give_back
 
 #: What a worker exits with that cannot serve: to start it again would not help.
 UNSERVABLE = 3
@@ -68,6 +69,7 @@ class Supervisor:
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         gc.collect()
+        give_back()
         gc.freeze()  # what is there by now stays in pages that all workers share
         self._due = dict.fromkeys(range(self._workers), 0.0)
         while True:

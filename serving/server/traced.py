@@ -55,9 +55,16 @@ class TracedApp(App):
             seen.end = seen.end or time_ns()
             self._traces.add(seen)
 
-    def ask(self, route: Route, headers: dict[bytes, bytes], body: bytes, reply: Reply) -> bool:
+    def ask(
+        self,
+        route: Route,
+        headers: dict[bytes, bytes],
+        body: bytes,
+        reply: Reply,
+        alone: bool = False,
+    ) -> bool:
         """Answer a request for predictions that is whole; its spans are made after the answer."""
-        return super().ask(route, headers, body, _Seeing(headers, reply))
+        return super().ask(route, headers, body, _Seeing(headers, reply), alone)
 
     def _reply(
         self, route: Route, reply: Reply, asked: Asked | None, outcome: Predicted | Exception

@@ -13,6 +13,7 @@ import uvicorn
 from serving.server.accepting import Accepting
 from serving.server.app import App
 from serving.server.bundle import Bundle, load_predictor
+from serving.server.heap import give_back
 from serving.server.http import Connection
 from serving.server.metrics import Metrics
 from serving.server.settings import Settings
@@ -53,6 +54,7 @@ def work(
         if traces
         else App(bundle, predictor, settings, metrics, recorder)
     )
+    give_back()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         app,
