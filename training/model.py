@@ -38,6 +38,10 @@ CARRIED = (
     "values.py",
 )
 
+#: A requirement for no Python there is: MLflow compares others with all that is installed here,
+#: which it reads file by file. `_write_requirements` replaces it.
+_ELSEWHERE = "mlflow; python_version < '3'"
+
 
 @dataclass(frozen=True)
 class Part:
@@ -147,14 +151,14 @@ def _save(
         model_id=logged.model_id,
         run_id=logged.source_run_id,
     )
-    with _quiet("mlflow.pyfunc", "mlflow.models.model", "mlflow.utils.requirements_utils"):
+    with _quiet("mlflow.pyfunc", "mlflow.models.model"):
         mlflow.pyfunc.save_model(
             path,
             mlflow_model=model,
             loader_module="training.scoring",
             data_path=str(data),
             code_paths=[str(code)],
-            pip_requirements=[f"mlflow=={mlflow.__version__}"],
+            pip_requirements=[_ELSEWHERE],
             signature=_signature(subject.schema),
             input_example=subject.example,
         )
@@ -165,10 +169,7 @@ def _save(
 
 
 def _write_requirements(path: Path, requirements: list[str]) -> None:
-    """Put all requirements into a saved model.
-
-    MLflow would look up each of the eighty again, to see whether it is what is installed here.
-    """
+    """Put all requirements into a saved model, where MLflow itself would have put them."""
     import yaml
 
     (path / "requirements.txt").write_text("\n".join(requirements))

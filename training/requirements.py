@@ -44,10 +44,10 @@ def environment() -> list[str]:
 
 
 @cache
-def _installed(name: str) -> tuple[str, list[str]]:
+def _installed(name: str) -> tuple[str, list[Requirement]]:
     """A package's version here, and the requirements it states."""
     found = metadata(name)
-    return found["Version"], found.get_all("Requires-Dist") or []
+    return found["Version"], [Requirement(text) for text in found.get_all("Requires-Dist") or []]
 
 
 @cache
@@ -63,8 +63,7 @@ def _closure(root: str) -> frozenset[str]:
         if name in found and not extras:
             continue
         found.add(name)
-        for text in needed:
-            requirement = Requirement(text)
+        for requirement in needed:
             wanted = [{"extra": extra} for extra in extras or {""}]
             marker = requirement.marker
             if marker is None or any(marker.evaluate(extra) for extra in wanted):

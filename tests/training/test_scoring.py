@@ -147,6 +147,17 @@ def test_a_models_requirements_are_the_locks(trained: Trained, name: str) -> Non
     assert not {"catboost", "xgboost-cpu"} & names
 
 
+def test_a_models_environment_is_as_mlflow_writes_it(trained: Trained, tmp_path: Path) -> None:
+    folder = Path(mlflow.artifacts.download_artifacts(trained.row("ensemble")["model_uri"]))
+    requirements = (folder / "requirements.txt").read_text().split()
+    straight = tmp_path / "straight"
+    mlflow.pyfunc.save_model(
+        straight, loader_module="training.scoring", pip_requirements=requirements
+    )
+    for file in ("requirements.txt", "conda.yaml", "python_env.yaml"):
+        assert (folder / file).read_bytes() == (straight / file).read_bytes()
+
+
 def test_rows_come_in_any_reasonable_form(trained: Trained) -> None:
     model = mlflow.pyfunc.load_model(trained.row("decision_tree")["model_uri"])
     rows = trained.frame.drop(columns="y").head(10)
