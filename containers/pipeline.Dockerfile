@@ -9,9 +9,9 @@ LABEL sixfold.serving.stage=pipeline
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
-# host-ca.crt is there on networks that inspect TLS.
+# host-ca.crt is there where the machine has a CA of its own. pip prefers REQUESTS_CA_BUNDLE, which a base may set.
 COPY requirements.txt host-ca.cr[t] /build/
-RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt; fi \
+RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt REQUESTS_CA_BUNDLE=/build/host-ca.crt; fi \
     && pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-cache-dir --no-compile \
         --no-deps --only-binary :all: --target /packages -r /build/requirements.txt \
     && cd /packages \

@@ -10,10 +10,10 @@ LABEL sixfold.serving.stage=pyfunc
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
-# host-ca.crt is there on networks that inspect TLS. The model is anybody's: what it requires is root's here and has the
-# network, so none of its code may run: wheels only, and no Python that imports from /packages.
+# host-ca.crt is there where the machine has a CA of its own. The model is anybody's: what it requires is root's here and
+# has the network, so none of its code may run: wheels only, and no Python that imports from /packages.
 COPY requirements.txt constraints.txt inventory.py host-ca.cr[t] /build/
-RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt; fi \
+RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt REQUESTS_CA_BUNDLE=/build/host-ca.crt; fi \
     && pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-cache-dir --no-compile \
         --only-binary :all: --target /packages -r /build/requirements.txt -c /build/constraints.txt \
     && cd /packages \

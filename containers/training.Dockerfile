@@ -12,7 +12,7 @@ ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 # The file is there on networks that inspect TLS (`containers/setup` copies the machine's CA bundle).
 COPY requirements-dev.lock containers/host-ca.cr[t] /build/
-RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt; fi \
+RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt REQUESTS_CA_BUNDLE=/build/host-ca.crt; fi \
     && awk '/^[a-z]/ { wanted = /^uv==/ } wanted' /build/requirements-dev.lock > /build/uv.lock \
     && pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-cache-dir \
         --require-hashes --no-deps --target /uv -r /build/uv.lock

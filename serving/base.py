@@ -64,16 +64,14 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
     SixfoldError
         The build has failed.
     """
-    from docker.errors import ImageNotFound
     from mlflow.version import VERSION
 
     files, target = context(), "slim" if slim else "mlflow"
-    python = _python(engine, platform)
-    tag = f"{NAME}:{fingerprint(files, [target, platform, python, VERSION])}"
-    try:
-        return engine.images.get(tag)
-    except ImageNotFound:
-        pass
+    python = python_image(engine, platform)
+    identity = engine.images.get(python).id
+    tag = f"{NAME}:{fingerprint(files, [target, platform, identity, VERSION])}"
+    if built := _found(engine, tag):
+        return built
     say(f"building {tag}, which all serving images start from ...")
     began = time.monotonic()
     certificates, arguments = network()
@@ -88,7 +86,7 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
         platform=platform,
         # The host's: proxies and name servers that work here work in the build.
         network_mode="host",
-        buildargs={"BASE": PYTHON, "MLFLOW_VERSION": VERSION, **arguments},
+        buildargs={"BASE": python, "MLFLOW_VERSION": VERSION, **arguments},
     )
     try:
         packages = json.loads(read_file(engine, draft, INVENTORY))
@@ -139,26 +137,55 @@ def read_file(engine: Any, image: str, path: str) -> bytes:
         engine.api.remove_container(container, force=True)
 
 
-def _python(engine: Any, platform: str) -> str:
-    """The id of the Python image, pulled if it is not there."""
-    from docker.errors import APIError, ImageNotFound
+def python_image(engine: Any, platform: str) -> str:
+    """The name of the Python image of a platform, which is pulled if it is not there.
 
+    What is called `python:3.11-slim` already goes on being called so: the training image starts
+    from it.
+
+    Raises
+    ------
+    UserError
+        There is none.
+    """
+    from docker.errors import APIError
+
+    own = f"{PYTHON}-{platform.replace('/', '-')}"
+    before = _found(engine, PYTHON)
+    for name, image in ((PYTHON, before), (own, _found(engine, own))):
+        if image and _is_of(image, platform):
+            return name
     try:
-        found = engine.images.get(PYTHON)
-        if f"{found.attrs['Os']}/{found.attrs['Architecture']}" == "/".join(
-            platform.split("/")[:2]
-        ):
-            return str(found.id)
-    except ImageNotFound:
-        pass
-    try:
-        return str(engine.images.pull(PYTHON, platform=platform).id)
+        pulled = engine.images.pull(PYTHON, platform=platform)
     except APIError:
+        pulled = None
+    if pulled and before:
+        before.tag(PYTHON)
+    # A registry that has the image of one platform alone hands that out, whatever is asked for.
+    if not pulled or not _is_of(pulled, platform):
         raise UserError(
             f"expected the image {PYTHON} for {platform}, got none here and no registry that has "
-            "it; load it (docker load -i FILE), or for this machine's own platform: "
-            "`containers/setup base`"
-        ) from None
+            f"it; load it (docker load -i FILE) and call it {own}, or for this machine's own "
+            "platform: `containers/setup base`"
+        )
+    if not before:
+        return PYTHON
+    pulled.tag(own)
+    return own
+
+
+def _found(engine: Any, name: str) -> Any:
+    from docker.errors import ImageNotFound
+
+    try:
+        return engine.images.get(name)
+    except ImageNotFound:
+        return None
+
+
+def _is_of(image: Any, platform: str) -> bool:
+    there = f"{image.attrs['Os']}/{image.attrs['Architecture']}"
+    return there == "/".join(platform.split("/")[:2])
 
 
 def network() -> tuple[dict[str, bytes], dict[str, str]]:

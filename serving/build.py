@@ -21,7 +21,7 @@ from serving import engine as engines
 from serving.base import base_image
 from serving.check import Checked, check_image
 from serving.compile import Compiled
-from serving.image import with_mlflow, without_mlflow
+from serving.image import PLATFORM, with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
 from serving.origin import read_origin
 from serving.packages import model_packages
@@ -34,7 +34,6 @@ from training.errors import SixfoldError, UserError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-PLATFORM = "linux/amd64"
 _CANDIDATE = "sixfold-candidate"
 
 
@@ -121,11 +120,6 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     SixfoldError
         The image has failed one of its checks, and is removed.
     """
-    if wanted.platform != PLATFORM and not wanted.slim:
-        raise UserError(
-            f"expected {PLATFORM}, got {wanted.platform}: MLflow builds for no other platform; "
-            "add --slim"
-        )
     import_ahead("serving.preload")
     with reported("reading the registry"):
         version = find(client, wanted.model, wanted.version)
@@ -155,16 +149,13 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
             base, packages = pyfunc_base(engine, base, model, wanted.platform, say)
         labels = image_labels(origin, compiled.path)
         with _timed(seconds, "image"):
+            of_version = (bundle, labels, candidate, version.created, wanted.platform)
             if wanted.slim:
                 say(f"building {tag}")
-                image = without_mlflow(
-                    engine, base, bundle, labels, candidate, version.created, wanted.platform
-                )
+                image = without_mlflow(engine, base, *of_version)
             else:
                 say(f"building {tag} by MLflow")
-                image = with_mlflow(
-                    engine, base, model, bundle, labels, candidate, version.created, folder
-                )
+                image = with_mlflow(engine, base, *of_version, model, folder)
     try:
         say("trying the image: read-only, without a network or any rights")
         with _timed(seconds, "check"), ThreadPoolExecutor(1) as beside:

@@ -22,7 +22,12 @@ _MEGABYTE = 1_000_000
 @_version
 @click.option("--tag", default="", metavar="NAME[:TAG]", help="Default: MODEL:VERSION.")
 @click.option("--push", is_flag=True, help="Push it to the registry that --tag names.")
-@click.option("--platform", default="linux/amd64", show_default=True, help="Other ones: --slim.")
+@click.option(
+    "--platform",
+    default="linux/amd64",
+    show_default=True,
+    help="Of the image; another one than this machine's needs emulation (QEMU).",
+)
 @click.option("--slim", is_flag=True, help="Leave out what MLflow's own build adds.")
 @click.option(
     "--sbom", default="", metavar="FILE", help="Also write what is in it: CycloneDX, JSON."

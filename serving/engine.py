@@ -17,6 +17,10 @@ from training.errors import SixfoldError, UserError
 
 #: Of the stages of our builds; the images that come of them do not have it.
 STAGE = "sixfold.serving.stage"
+_NO_EMULATION = (
+    "expected an engine that runs programs of {}, got one that does not; have it emulate them "
+    "(Debian, Ubuntu: sudo apt-get install qemu-user-static binfmt-support)"
+)
 _PATIENCE = 600.0
 _SHOWN_LINES = 3
 _NEW = 3600.0  # seconds
@@ -99,6 +103,8 @@ def build(
 
     Raises
     ------
+    UserError
+        The engine does not run programs of the platform.
     SixfoldError
         The build has failed; the message has its last lines.
     """
@@ -117,12 +123,16 @@ def build(
         ):
             log += event.get("stream", "")
             if "error" in event:
+                if "exec format error" in log:
+                    raise UserError(_NO_EMULATION.format(options.get("platform")))
                 raise SixfoldError(_failure(tag, f"{log}\n{event['error']}"))
         return engine.images.get(tag)
     except APIError as error:
         raise SixfoldError(_failure(tag, error.explanation or str(error))) from None
     finally:
-        _remove_left(engine, log)
+        # A stage's history has the arguments of the build, among them an index's password.
+        has_secret = any("@" in value for value in options.get("buildargs", {}).values())
+        _remove_left(engine, log, stages=has_secret)
         if "target" in options:
             _remove_stages(engine, dockerfile, log)
 
@@ -168,8 +178,11 @@ def remove(engine: Any, name: str, *, layers: bool = True) -> None:
             raise
 
 
-def _remove_left(engine: Any, log: str) -> None:
-    """Remove what a classic build has left: its containers, and images without a name."""
+def _remove_left(engine: Any, log: str, *, stages: bool = False) -> None:
+    """Remove what a classic build has left: its containers, and images without a name.
+
+    With `stages`, also those that would make the next build quick.
+    """
     from docker.errors import APIError
 
     for short in _CONTAINER.findall(log):
@@ -180,7 +193,7 @@ def _remove_left(engine: Any, log: str) -> None:
                 raise
     made = set(_IMAGE.findall(log))
     for image in _nameless(engine):
-        if _short(image) in made and STAGE not in (image["Labels"] or {}):
+        if _short(image) in made and (stages or STAGE not in (image["Labels"] or {})):
             remove(engine, image["Id"])
 
 

@@ -12,17 +12,20 @@ from serving.labels import label
 
 #: Where a bundle is in an image, and in the model's folder that MLflow puts there.
 BUNDLE = "/opt/ml/model/sixfold"
+#: That MLflow builds for.
+PLATFORM = "linux/amd64"
 _FOLDER = "sixfold"
 
 
 def with_mlflow(
     engine: Any,
     base: Any,
-    model: Path,
     bundle: Path,
     labels: dict[str, str],
     tag: str,
     created: float,
+    platform: str,
+    model: Path,
     folder: Path,
 ) -> Any:
     """An image that MLflow's `build_docker` has built on our base.
@@ -35,13 +38,15 @@ def with_mlflow(
     ----------
     engine : DockerClient
     base : Image
-    model : Path
-        The downloaded model. Its description goes into the image, not what the bundle replaces.
     bundle : Path
     labels : dict
     tag : str
     created : float
         When the version was made: the files' time, so that the same version makes the same layer.
+    platform : str
+        That of the base.
+    model : Path
+        The downloaded model. Its description goes into the image, not what the bundle replaces.
     folder : Path
         For what MLflow is handed.
 
@@ -60,10 +65,18 @@ def with_mlflow(
     below = f"{tag}-mlflow"
     try:
         with _readable_by_all(), engines.told(engine, tag):
-            mlflow.models.build_docker(
-                model_uri=str(handed), name=below, env_manager="local", base_image=base.tags[0]
-            )
-        return engines.build(engine, f"FROM {below}\n{label(labels)}\n", {}, tag=tag)
+            if platform == PLATFORM:
+                mlflow.models.build_docker(
+                    model_uri=str(handed), name=below, env_manager="local", base_image=base.tags[0]
+                )
+            else:
+                files = _generated(handed, base.tags[0], folder / "generated")
+                dockerfile = files.pop("Dockerfile").decode()
+                engines.build(
+                    engine, dockerfile, files, tag=below, times=created, platform=platform
+                )
+        dockerfile = f"FROM {below}\n{label(labels)}\n"
+        return engines.build(engine, dockerfile, {}, tag=tag, platform=platform)
     finally:
         engines.remove(engine, below, layers=False)
 
@@ -78,14 +91,25 @@ def without_mlflow(
     platform: str,
 ) -> Any:
     """An image of the base and a layer with the bundle. Parameters are those of `with_mlflow`."""
-    files = {
-        f"root{BUNDLE}/{path.relative_to(bundle)}": path.read_bytes()
-        for path in bundle.rglob("*")
-        if path.is_file()
-    }
+    files = {f"root{BUNDLE}/{name}": content for name, content in _files(bundle).items()}
     # Into the root: a folder that COPY makes is of now, those that it finds keep their time.
     dockerfile = f"FROM {base.tags[0]}\nCOPY root /\n{label(labels)}\n"
     return engines.build(engine, dockerfile, files, tag=tag, times=created, platform=platform)
+
+
+def _generated(model: Path, base: str, folder: Path) -> dict[str, bytes]:
+    """What `build_docker` builds from: Dockerfile and model. It builds for `PLATFORM` only."""
+    from mlflow.models.flavor_backend_registry import get_flavor_backend
+
+    backend = get_flavor_backend(str(model), docker_build=True, env_manager="local")
+    backend.generate_dockerfile(str(model), str(folder), base_image=base)
+    return _files(folder)
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    """Those of a folder and of all below it, by their path in it."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
 def _described(file: Path) -> str:

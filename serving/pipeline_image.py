@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from serving import engine as engines
-from serving.base import NAME, PYTHON, network, read_file
+from serving.base import NAME, PYTHON, network, python_image, read_file
 from serving.foreign import warnings_of
 from serving.foreign_packages import requirements
 from serving.packages import model_packages
@@ -112,7 +112,7 @@ def _built(
         tag=tag,
         platform=platform,
         network_mode="host",
-        buildargs={"BASE": PYTHON, "SERVING": serving, **arguments},
+        buildargs={"BASE": python_image(engine, platform), "SERVING": serving, **arguments},
     )
     say(f"{tag} is built in {time.monotonic() - began:.0f} s")
     return built

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from serving.base import base_image, read_file
-from serving.build import PLATFORM, Wanted, build, find
+from serving.build import Wanted, build, find
 from serving.check import SEALED
 from serving.deploy.recording import Recording, mounted
-from serving.image import BUNDLE
+from serving.image import BUNDLE, PLATFORM
 from serving.labels import BASE, identity
 from training.errors import SixfoldError, UserError
 

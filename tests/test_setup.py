@@ -133,11 +133,16 @@ def test_the_image_depends_on_the_code_and_the_lock_only(copy: Path) -> None:
     assert len({before, changed, inputs()}) == 3
 
 
-def test_other_builds_are_told_how_this_machine_reaches_packages(tmp_path: Path) -> None:
-    certificates = tmp_path / "ca.crt"
+@pytest.mark.parametrize("name", ["PIP_CERT", "SSL_CERT_FILE"])
+def test_other_builds_are_told_how_this_machine_reaches_packages(tmp_path: Path, name: str) -> None:
+    certificates, others = tmp_path / "ca.crt", tmp_path / "others.crt"
     certificates.write_text("one")
+    others.write_text("another")
     given = {
-        "SSL_CERT_FILE": str(certificates),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_CERT": "",
+        "SSL_CERT_FILE": str(others),
+        name: str(certificates),
         "PIP_INDEX_URL": "https://ada:pass@index.example/simple",
         "PIP_EXTRA_INDEX_URL": "file:///only/here https://extra.example/simple",
         "PIP_TRUSTED_HOST": "index.example",

@@ -69,9 +69,14 @@ def test_an_image_that_cannot_be_called_so_is_one_line(registry: mlflow.MlflowCl
     assert "--tag churn:1" in only_error(sixfold("build", "churn", "--tag", "Churn"))
 
 
-def test_another_platform_is_refused_where_mlflow_builds(registry: mlflow.MlflowClient) -> None:
+@pytest.mark.docker
+@pytest.mark.parametrize("words", [[], ["--slim"]])
+def test_a_platform_that_cannot_be_had_is_one_line(
+    registry: mlflow.MlflowClient, words: list[str]
+) -> None:
     to_production(registry, "1")
-    assert "add --slim" in only_error(sixfold("build", "churn", "--platform", "linux/arm64"))
+    said = only_error(sixfold("build", "churn", "--platform", "linux/none", *words))
+    assert "expected the image python:3.11-slim for linux/none" in said
 
 
 @pytest.mark.parametrize("memory", ["lots", "10m"])

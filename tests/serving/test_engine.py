@@ -12,7 +12,7 @@ import pytest
 from serving import engine as engines
 from serving.base import PYTHON
 from serving.labels import label
-from training.errors import SixfoldError
+from training.errors import SixfoldError, UserError
 
 pytestmark = pytest.mark.docker
 
@@ -59,6 +59,34 @@ def test_a_failed_build_says_why_and_leaves_nothing(engine: Any, tag: str) -> No
         engines.build(engine, dockerfile, {"a": tag.encode()}, tag=tag)
     assert not engine.containers.list(all=True, filters={"label": mark})
     assert not engine.images.list(all=True, filters={"label": mark})
+
+
+def test_programs_of_another_machine_are_one_line(engine: Any, tag: str) -> None:
+    """As an engine without emulation finds them: no program that it knows."""
+    dockerfile = f"FROM {PYTHON}\nCOPY sh /sh\nRUN chmod 755 /sh && mv /sh /bin/sh\nRUN true\n"
+    here = "/".join(engine.images.get(PYTHON).attrs[name] for name in ("Os", "Architecture"))
+    with pytest.raises(UserError, match=f"expected an engine that runs programs of {here}, got"):
+        engines.build(engine, dockerfile, {"sh": b"\0" * 64}, tag=tag, platform=here)
+
+
+@pytest.mark.parametrize("index", ["https://ada:{}@index.example/", "https://{}.example/"])
+def test_a_stage_is_kept_unless_a_password_is_in_its_history(
+    engine: Any, tag: str, index: str
+) -> None:
+    index = index.format(secrets.token_hex(8))
+    dockerfile = (
+        f"FROM {PYTHON} AS packages\nLABEL {engines.STAGE}=test\n"
+        "ARG PIP_INDEX_URL\nRUN echo > /made\nFROM scratch\nCOPY --from=packages /made /\n"
+    )
+    engines.build(engine, dockerfile, {}, tag=tag, buildargs={"PIP_INDEX_URL": index})
+    stages = engine.api.images(all=True, filters={"label": f"{engines.STAGE}=test"})
+    told = [str(engine.api.history(stage["Id"])) for stage in stages]
+    try:
+        assert any(index in text for text in told) == ("@" not in index)
+        assert index not in str(engine.api.history(tag))
+    finally:
+        for stage in engine.images.list(filters={"label": f"{engines.STAGE}=test"}):
+            engines.remove(engine, stage.id)
 
 
 def test_what_a_command_prints_is_shown_where_it_fails_only(
