@@ -4,18 +4,16 @@ No colour is in them: what is drawn has the classes `first`, `second`, `axis`, `
 page's style gives colours for light and dark.
 """
 
-import html
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from registry.html import escape
+
 _WIDTH, _HEIGHT = 460, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 10, 44
-#: What no XML may hold, in whatever form.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CHARACTER = 6.6  # pixels, of the labels' font
 
 
@@ -89,7 +87,7 @@ def chart(lines: Sequence[Line], x: Axis, y: Axis, title: str) -> str:
         else:
             drawn = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
             parts.append(f'<polyline class="{line.kind}" points="{drawn}"/>')
-    return _svg(_WIDTH, _HEIGHT, title, parts)
+    return drawing(_WIDTH, _HEIGHT, title, parts)
 
 
 def bars(names: Sequence[str], values: Sequence[tuple[float, float]], title: str) -> str:
@@ -121,7 +119,7 @@ def bars(names: Sequence[str], values: Sequence[tuple[float, float]], title: str
                     f'width="{max(wide, 0.5):.1f}" height="12"/>'
                 )
                 parts.append(_text(start + wide + 5, top + 10, f"{value:.3g}", "start"))
-    return _svg(2 * _WIDTH, height, title, parts)
+    return drawing(2 * _WIDTH, height, title, parts)
 
 
 def strip(scores: Sequence[tuple[float, float, float] | None], title: str) -> str:
@@ -145,12 +143,15 @@ def strip(scores: Sequence[tuple[float, float, float] | None], title: str) -> st
             y = 8 + 10 * at
             parts.append(f'<path class="{kind}" d="M{start:.1f} {y}H{end:.1f}"/>')
             parts.append(f'<path class="dot {kind}" d="M{value:.1f} {y}h0"/>')
-    return _svg(wide, high, title, parts, "strip")
+    return drawing(wide, high, title, parts, "strip")
 
 
-def escape(text: str) -> str:
-    """A user's text for HTML and SVG, in an element or in an attribute."""
-    return html.escape(_FORBIDDEN.sub("\ufffd", text))
+def drawing(wide: float, high: float, title: str, parts: Sequence[str], kind: str = "chart") -> str:
+    """An `<svg>` element of its parts."""
+    return (
+        f'<svg class="{kind}" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" role="img"'
+        f' aria-label="{escape(title)}">{"".join(parts)}</svg>'
+    )
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -161,13 +162,6 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [round(step * at, 12) if step > 1e-6 else step * at for at in range(first, last + 1)]
-
-
-def _svg(wide: float, high: float, title: str, parts: Sequence[str], kind: str = "chart") -> str:
-    return (
-        f'<svg class="{kind}" viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" role="img"'
-        f' aria-label="{escape(title)}">{"".join(parts)}</svg>'
-    )
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "tick") -> str:

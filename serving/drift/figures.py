@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from registry.svg import escape
+from registry.html import escape
+from registry.svg import drawing
 from serving.drift.compare import Finding
 from serving.drift.counts import LevelCounts, NumberCounts
 from serving.drift.measures import cells_of
@@ -44,7 +45,7 @@ def bars_of(finding: Finding) -> Bars:
     return _steps(reference, counts, finding.kind == "datetime")
 
 
-def figure(bars: Bars, title: str) -> str:
+def chart(bars: Bars, title: str) -> str:
     """Bars with their labels, as an `<svg>` element."""
     bottom = _HIGH
     parts = _drawn(bars, _WIDTH, _TOP, bottom)
@@ -67,14 +68,14 @@ def figure(bars: Bars, title: str) -> str:
         )
     top = float(max([*bars.then, *bars.now, 0.0]))
     parts.append(f'<text class="tick" x="0" y="11">{top:.0%} of the rows</text>')
-    return _svg(_WIDTH, bottom + _LINE * lines + 8, "chart", title, parts)
+    return drawing(_WIDTH, bottom + _LINE * lines + 8, title, parts)
 
 
 def strip(bars: Bars, title: str) -> str:
     """The same without any text, for a line of a table."""
     parts = _drawn(bars, _STRIP_WIDTH, 1, _STRIP_HEIGHT - 1)
     parts.append(f'<path class="axis" d="M0 {_STRIP_HEIGHT - 0.5}H{_STRIP_WIDTH}"/>')
-    return _svg(_STRIP_WIDTH, _STRIP_HEIGHT, "strip", title, parts)
+    return drawing(_STRIP_WIDTH, _STRIP_HEIGHT, title, parts, "strip")
 
 
 def _levels(reference: Levels, counts: LevelCounts) -> Bars:
@@ -189,10 +190,3 @@ def _plain(text: str) -> str:
 def _cut(text: str, pixels: float) -> str:
     most = max(2, int(pixels / _CHARACTER))
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _svg(width: int, height: int, kind: str, title: str, parts: Sequence[str]) -> str:
-    return (
-        f'<svg class="{kind}" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{escape(title)}">{"".join(parts)}</svg>'
-    )

@@ -1,15 +1,11 @@
-"""A comparison as one self-contained page: no script, nothing from the network, light and dark.
+"""A comparison as one self-contained page."""
 
-All text is escaped here or in `figures.py`: names and levels are users'.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from registry import report
-from registry.svg import escape
+from registry import html
 from serving.drift.compare import DRIFTED, SHIFTED, Finding
-from serving.drift.figures import bars_of, figure, strip
+from serving.drift.figures import bars_of, chart, strip
 from serving.drift.run import Drift
 from serving.drift.wording import (
     judged_said,
@@ -23,9 +19,7 @@ from serving.drift.wording import (
 )
 from training.lettering import number
 
-_STYLES = (Path(report.__file__).with_name("report.css"), Path(__file__).with_name("drift.css"))
-#: A page may load nothing, whatever a user's text has in it.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLE = Path(__file__).with_name("drift.css")
 _MOST_LINES, _MOST_FIGURES = 500, 24
 _KINDS = {"not judged": "skipped", "too few rows": "skipped"}
 
@@ -36,88 +30,54 @@ def page(drift: Drift) -> str:
     moved = [item for item in drift.findings if item.verdict in (DRIFTED, SHIFTED)]
     shown = [*drift.predictions, *(item for item in moved if not item.is_prediction)]
     body = [
-        f"<h1>{escape(title)}</h1>",
-        '<p><span class="key first">training</span> &#160; '
-        '<span class="key second">recorded</span></p>',
-        f'<p class="verdict {_kind(drift.verdict)}">{escape(sentence(drift))}</p>',
+        f"<p>{html.key('training', 'first')} &#160; {html.key('recorded', 'second')}</p>",
+        html.paragraph(sentence(drift), f"verdict {_kind(drift.verdict)}"),
         *([_performance(drift)] if drift.performance is not None else ()),
-        _section("Predictions, and columns that moved", _figures(shown)),
-        _section("All columns", _findings(drift.columns)),
-        _section("Predictions", _findings(drift.predictions)),
-        _section("What was read", _facts(drift)),
-        f'<p class="note">{escape(judged_said())}</p>',
+        html.section("Predictions, and columns that moved", _figures(shown)),
+        html.section("All columns", _findings(drift.columns)),
+        html.section("Predictions", _findings(drift.predictions)),
+        html.section("What was read", _facts(drift)),
+        html.note(judged_said()),
     ]
-    style = "\n".join(path.read_text(encoding="utf-8") for path in _STYLES)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"/>'
-        f'<meta http-equiv="Content-Security-Policy" content="{escape(_POLICY)}"/>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
-    )
+    return html.document(title, body, _STYLE)
 
 
 def _kind(verdict: str) -> str:
     return _KINDS.get(verdict, verdict)
 
 
-def _section(title: str, *parts: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Cells are whole elements."""
-    titles = "".join(_cell(text, element="th") for text in head)
-    lines = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
-    return (
-        f'<div class="wide"><table><thead><tr>{titles}</tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
-    )
-
-
-def _cell(text: str, kind: str = "", element: str = "td") -> str:
-    named = f' class="{kind}"' if kind else ""
-    return f"<{element}{named}>{escape(text)}</{element}>"
-
-
 def _figures(items: Sequence[Finding]) -> str:
-    drawn = "".join(map(_figure, items[:_MOST_FIGURES]))
-    more = len(items) - _MOST_FIGURES
-    note = f'<p class="note">… and {more:,} more, in the table below</p>' if more > 0 else ""
-    return f'<div class="figures">{drawn}</div>{note}'
+    more = html.left_out(len(items) - _MOST_FIGURES, ", in the table below")
+    return html.figures(map(_figure, items[:_MOST_FIGURES])) + more
 
 
 def _figure(item: Finding) -> str:
     name = ("prediction: " if item.is_prediction else "") + name_of(item)
     said = item.verdict + (f": {item.why}" if item.why else "")
     unit = {"datetime": ", as days", "text": ", by its length"}.get(item.kind, "")
-    return (
-        f"<figure><figcaption>{escape(name + unit)} "
-        f'<span class="said {_kind(item.verdict)}">{escape(said)}</span></figcaption>'
-        f"{figure(bars_of(item), f'{name} at training and since')}</figure>"
-    )
+    verdict = f'<span class="said {_kind(item.verdict)}">{html.escape(said)}</span>'
+    drawn = chart(bars_of(item), f"{name} at training and since")
+    return html.figure(f"{html.escape(name + unit)} {verdict}", drawn)
 
 
 def _findings(items: Sequence[Finding]) -> str:
     head = ("", "Kind", "Training and recorded", "PSI", "Test", "p", "Missing", "Unknown", "")
-    table = _table(head, map(_line, items[:_MOST_LINES]))
-    more = len(items) - _MOST_LINES
-    return table + (f'<p class="note">… and {more:,} more</p>' if more > 0 else "")
+    table = html.table(map(html.heading, head), map(_line, items[:_MOST_LINES]))
+    return table + html.left_out(len(items) - _MOST_LINES)
 
 
 def _line(item: Finding) -> list[str]:
     said = item.verdict + (f": {item.why}" if item.why else "")
     return [
-        _cell(name_of(item), element="th"),
-        _cell(item.kind, "whole"),
+        html.heading(name_of(item)),
+        html.cell(item.kind, "whole"),
         f'<td class="strip">{strip(bars_of(item), name_of(item))}</td>',
-        _cell(f"{item.psi:.3f}", "figure"),
-        _cell(test_said(item), "figure"),
-        _cell(p_said(item.p), "figure"),
-        _cell(rate_said(item.missing), "figure"),
-        _cell(rate_said(item.unseen), "figure"),
-        _cell(said, _kind(item.verdict)),
+        html.cell(f"{item.psi:.3f}", "figure"),
+        html.cell(test_said(item), "figure"),
+        html.cell(p_said(item.p), "figure"),
+        html.cell(rate_said(item.missing), "figure"),
+        html.cell(rate_said(item.unseen), "figure"),
+        html.cell(said, _kind(item.verdict)),
     ]
 
 
@@ -126,9 +86,9 @@ def _performance(drift: Drift) -> str:
     assert found is not None
     rows = [
         [
-            _cell(name + (", selected by" if name == found.metric else ""), element="th"),
-            _cell(number(found.trained.get(name)), "figure"),
-            _cell(number(found.scores.get(name)), "figure"),
+            html.heading(name + (", selected by" if name == found.metric else "")),
+            html.cell(number(found.trained.get(name)), "figure"),
+            html.cell(number(found.scores.get(name)), "figure"),
         ]
         for name in dict.fromkeys([found.metric, *found.trained, *found.scores])
     ]
@@ -137,14 +97,14 @@ def _performance(drift: Drift) -> str:
         f"The truth is known of {found.rows:,} recorded rows, of {found.told:,} that were told. "
         "Intervals are 95% bootstrap intervals; at training they are of the test rows."
     )
-    return _section(
+    return html.section(
         "Performance",
-        f'<p class="{kind.get(found.verdict, "skipped")}">{escape(performance_said(drift))}</p>',
-        _table(("Metric", "At training", "Now"), rows),
-        f'<p class="note">{escape(note)}</p>',
+        html.paragraph(performance_said(drift), kind.get(found.verdict, "skipped")),
+        html.table(map(html.heading, ("Metric", "At training", "Now")), rows),
+        html.note(note),
     )
 
 
 def _facts(drift: Drift) -> str:
-    rows = [[_cell(name, element="th"), _cell(said)] for name, said in read_said(drift)]
-    return _table(("", ""), rows)
+    rows = [[html.heading(name), html.cell(said)] for name, said in read_said(drift)]
+    return html.table(map(html.heading, ("", "")), rows)
