@@ -1,7 +1,6 @@
 """`sixfold register`, `promote`, `approve`, `rollback`, `history` and `audit`."""
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,10 +8,8 @@ from typing import Any
 
 import click
 
-from training.console import one_line, quieten
+from training.console import json_option, one_line, print_table, quieten, say
 
-_WIDTH = 140
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _to = click.option(
     "--to", "stage", default="Production", show_default=True, help="Production or Staging."
 )
@@ -25,7 +22,7 @@ _stage = click.option("--stage", default="Production", show_default=True, help="
     "--run", default="", help="The training's run, or a candidate's. Default: the latest."
 )
 @click.option("--algorithm", default="", help="Another candidate than the winner: svm, …")
-@_as_json
+@json_option
 @one_line
 def register(model: str, run: str, algorithm: str, as_json: bool) -> None:
     """Make a training's winner a version of MODEL.
@@ -71,7 +68,7 @@ def register(model: str, run: str, algorithm: str, as_json: bool) -> None:
     metavar="URI",
     help="Copy the version, its training and its record to another tracking server.",
 )
-@_as_json
+@json_option
 @one_line
 def promote(model: str, version: str, to_registry: str, as_json: bool, **asked: Any) -> None:
     """Bring a version of MODEL into Production through its gates.
@@ -93,11 +90,12 @@ def promote(model: str, version: str, to_registry: str, as_json: bool, **asked: 
         return
     from registry import promote as promotions
     from registry.store import stage_named
+    from training.tracking import point_to
 
     wanted = promotions.Asked(folder=Path.cwd(), **{**asked, "stage": stage_named(asked["stage"])})
     with reported("promoting"):
-        found = promotions.promote(client, model, version, wanted, _say)
-    _point_to(client, found.run_id)
+        found = promotions.promote(client, model, version, wanted, say)
+    point_to(client, found.run_id)
     if as_json:
         click.echo(json.dumps(promotions.plain(found), indent=1))
     else:
@@ -117,12 +115,13 @@ def approve(model: str, version: str, note: str) -> None:
     from registry.approve import approve as run_approve
     from registry.policy import load_policy
     from registry.store import connect, find_version, reported
+    from training.tracking import point_to
 
     client = connect()
     with reported("approving"):
         found = find_version(client, model, version)
         approval = run_approve(client, found, load_policy(model, Path.cwd()), note)
-    _point_to(client, approval.run_id)
+    point_to(client, approval.run_id)
     click.echo(f"{found.name} is approved by {approval.user} (run {approval.run_id})")
 
 
@@ -144,14 +143,14 @@ def rollback(model: str, to_version: str, note: str, stage: str) -> None:
 
     client = connect()
     with reported("rolling back"):
-        before, now = roll_back(client, model, note, _say, to_version, stage_named(stage))
+        before, now = roll_back(client, model, note, say, to_version, stage_named(stage))
     click.echo(f"{model} version {now} is in {stage_named(stage)} again, in place of {before}")
 
 
 @click.command()
 @click.argument("model")
 @_stage
-@_as_json
+@json_option
 @one_line
 def history(model: str, stage: str, as_json: bool) -> None:
     """Show what of MODEL was in Production, and on what grounds.
@@ -168,12 +167,12 @@ def history(model: str, stage: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(histories.plain(found), indent=1))
     else:
-        _print(histories.table(found))
+        print_table(histories.table(found))
 
 
 @click.command()
 @click.argument("model", default="", metavar="[MODEL]")
-@_as_json
+@json_option
 @one_line
 def audit(model: str, as_json: bool) -> None:
     """Say whether anything has come into a stage past its gates.
@@ -211,7 +210,7 @@ def _copy(client: Any, model: str, version: str, uri: str, as_json: bool) -> Non
         for record in journal.read(client, model)
         if record.version == found.version and not record.running
     ]
-    number, known = copy_version(found, uri, records=records, say=_say)
+    number, known = copy_version(found, uri, records=records, say=say)
     if as_json:
         told = {"model": model, "version": found.version, "there": number, "was_there": known}
         click.echo(json.dumps(told))
@@ -219,13 +218,6 @@ def _copy(client: Any, model: str, version: str, uri: str, as_json: bool) -> Non
         click.echo(f"{found.name} is there already, as version {number}")
     else:
         click.echo(f"{found.name} is copied, as version {number} there")
-
-
-def _point_to(client: Any, record: str) -> None:
-    """Let the run that `mlflow run` made for the command name the record of what it did."""
-    own = os.environ.get("MLFLOW_RUN_ID")
-    if own and record:
-        client.set_tag(own, "sixfold.record", record)
 
 
 def _show_promotion(found: Any) -> None:
@@ -247,7 +239,7 @@ def _show_promotion(found: Any) -> None:
                 *(Text("" if x is None else f"{x:.4g}") for x in (result.figure, result.threshold)),
                 Text(result.sentence),
             )
-        _print(shown)
+        print_table(shown)
     said = {
         "promoted": f"{found.version.name} is in {found.stage}"
         + (f", in place of version {found.replaced}" if found.replaced else ""),
@@ -258,16 +250,3 @@ def _show_promotion(found: Any) -> None:
         "unchanged": f"{found.version.name} is in {found.stage} already; nothing was changed",
     }[found.outcome]
     click.echo(said + (f" (run {found.run_id})" if found.run_id else ""))
-
-
-def _print(renderable: Any) -> None:
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH  # a log has no width of its own
-    console.print(renderable)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

@@ -4,20 +4,17 @@ import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from training.console import one_line, quieten
+from training.console import json_option, one_line, print_table, quieten, say, write_report
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
     from registry.compare import Comparison
     from registry.version import Facts
-
-_WIDTH = 140
 
 
 def versus(client: "MlflowClient", model: str, first: str, second: str) -> "tuple[Comparison, str]":
@@ -75,7 +72,7 @@ def versus(client: "MlflowClient", model: str, first: str, second: str) -> "tupl
     help="Where the page is written; default: MODEL-FIRST-SECOND.html here, under `mlflow run` "
     "among its run's artifacts; '' for none.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @one_line
 def compare(model: str, first: str, second: str, report: str | None, as_json: bool) -> None:
     """Compare two versions of MODEL, FIRST and SECOND.
@@ -90,7 +87,6 @@ def compare(model: str, first: str, second: str, report: str | None, as_json: bo
     """
     quieten()
     from registry import store
-    from training.errors import UserError
 
     client = store.connect()
     comparison, text = versus(client, model, first, second)
@@ -100,31 +96,16 @@ def compare(model: str, first: str, second: str, report: str | None, as_json: bo
 
         click.echo(json.dumps(plain(comparison), indent=1))
     else:
-        _print(comparison)
+        from registry.side_by_side import table
+
+        print_table(table(comparison))
     run_id = os.environ.get("MLFLOW_RUN_ID")
     if run_id and report is None:  # of `mlflow run`, whose container's files go with it
         client.log_text(run_id, text, path)
-        click.echo(f"the page is {path} in the artifacts of run {run_id}", err=True)
+        say(f"the page is {path} in the artifacts of run {run_id}")
     elif path:
-        try:
-            Path(path).write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UserError(
-                f"expected a file to write to with --report, got {path!r}: {error.strerror}; "
-                "name another one"
-            ) from None
-        click.echo(f"the page is in {path}", err=True)
-
-
-def _print(comparison: "Comparison") -> None:
-    from rich.console import Console
-
-    from registry.side_by_side import table
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH  # a log has no width of its own
-    console.print(table(comparison))
+        write_report(path, text)
+        say(f"the page is in {path}")
 
 
 def _file_name(name: str) -> str:

@@ -29,6 +29,7 @@ from serving.pipeline_image import pipeline_base, pyfunc_base
 from serving.sbom import sbom
 from serving.server.bundle import PYFUNC
 from training.aside import call_aside, import_ahead
+from training.console import write_report
 from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ def _keep(
     from mlflow.exceptions import MlflowException
 
     if file:
-        Path(file).write_text(listed, encoding="utf-8")
+        write_report(file, listed, "--sbom")
     if not run_id:
         say("the version has no run in which its image's list of components could be kept")
         return

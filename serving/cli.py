@@ -10,7 +10,7 @@ import click
 
 from serving.deploy.recording import record_options, recording
 from training.aside import import_ahead
-from training.console import one_line, quieten
+from training.console import json_option, one_line, quieten, say
 from training.errors import SixfoldError, UserError
 
 _version = click.option("--version", default="", help="Default: the one in Production.")
@@ -32,7 +32,7 @@ _MEGABYTE = 1_000_000
 @click.option(
     "--sbom", default="", metavar="FILE", help="Also write what is in it: CycloneDX, JSON."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @one_line
 def build(model: str, as_json: bool, **asked: Any) -> None:
     """Build an image that answers for a version of MODEL.
@@ -54,7 +54,7 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
 
     client = connect()
     with reported("building"):
-        built = run_build(client, Wanted(model, **asked), _say)
+        built = run_build(client, Wanted(model, **asked), say)
     if as_json:
         click.echo(json.dumps(asdict(built), indent=1))
         return
@@ -98,22 +98,22 @@ def serve(
     record = recording(asked, default=Path("recordings").absolute())
     client = connect()
     with reported("serving"):
-        served = start(client, model, version, port, workers, most, _say, record)
+        served = start(client, model, version, port, workers, most, say, record)
     if detach:
         _show(served)
-        _say(f"stop it: docker rm -f {served.container.name}")
+        say(f"stop it: docker rm -f {served.container.name}")
         return
     try:
         _show(served)
         for line in served.container.logs(stream=True, follow=True):
             click.echo(line.decode(errors="replace"), err=True, nl=False)
     except KeyboardInterrupt:
-        _say("stopping")
+        say("stopping")
     finally:
         code = stop(served)
     if code:
         raise SixfoldError(f"the server has ended with {code}; its last words are above")
-    _say("ended")
+    say("ended")
 
 
 def _memory(text: str) -> int:
@@ -134,7 +134,3 @@ def _size(count: int) -> str:
 def _show(served: Any) -> None:
     click.echo(f"{served.tag} answers at {served.url} (container {served.container.name})")
     click.echo(served.curl)
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

@@ -22,7 +22,7 @@ from serving.batches import Output, Source, check_kept, open_source, parts
 from serving.exchange import columns_of, tensors
 from serving.server.bundle import PYFUNC
 from serving.server.signature import parse_signature
-from training.console import one_line, quieten
+from training.console import json_option, one_line, quieten
 from training.errors import SixfoldError, UserError
 from training.schema import Schema
 
@@ -223,7 +223,7 @@ def _schema(served: Any) -> Schema:
 @click.option("--out", required=True, help="Where to write: a .parquet or .csv, or s3://.")
 @click.option("--version", default="", help="Default: the one in Production.")
 @click.option("--keep", default="", help="Columns to copy beside the predictions: a comma list.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @one_line
 def command(model: str, table: str, out: str, version: str, keep: str, as_json: bool) -> None:
     """Write MODEL's predictions of all rows of a table.

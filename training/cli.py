@@ -6,9 +6,7 @@ from typing import Any
 
 import click
 
-from training.console import one_line, quieten
-
-_WIDTH = 120
+from training.console import one_line, print_table, quieten
 
 
 @click.command()
@@ -105,11 +103,6 @@ def _show(board: dict[str, Any], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(board, indent=1))
         return
-    from rich.console import Console
-
     from training.leaderboard import table
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH  # a log has no width of its own
-    console.print(table(board))
+    print_table(table(board))

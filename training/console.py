@@ -1,15 +1,19 @@
-"""What every console command does around its work: errors as one line, Ctrl-C, quiet libraries."""
+"""What console commands do around their work: errors as one line, Ctrl-C, tables, reports."""
 
 import os
 import signal
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 _INTERRUPTED = 130
+_WIDTH = 140
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,6 +44,47 @@ def quieten() -> None:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+
+def say(text: str) -> None:
+    """Tell a step, beside what the command prints."""
+    click.echo(text, err=True)
+
+
+def print_table(table: Any) -> None:
+    """Print what rich renders."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH  # a log has no width of its own
+    console.print(table)
+
+
+def write_report(file: str, text: str, option: str = "--report") -> None:
+    """Write a text to the file that an option names.
+
+    Parameters
+    ----------
+    file : str
+    text : str
+    option : str
+        What to correct where that fails.
+
+    Raises
+    ------
+    UserError
+        The file cannot be written to.
+    """
+    from training.errors import UserError
+
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"expected a file to write to with {option}, got {file!r}: {error.strerror}; name "
+            "another one"
+        ) from None
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -92,6 +92,13 @@ def open_in_training_view(client: "MlflowClient", experiment_id: str) -> None:
         client.set_experiment_tag(experiment_id, _VIEW, _TRAINING_VIEW)
 
 
+def point_to(client: "MlflowClient", record: str) -> None:
+    """Let the run that `mlflow run` made for a command name the record of what it did, if any."""
+    own = os.environ.get("MLFLOW_RUN_ID")
+    if own and record:
+        client.set_tag(own, "sixfold.record", record)
+
+
 @cache
 def git_commit() -> str | None:
     """The project's commit, `-dirty` after it where files are changed; None if unknown."""

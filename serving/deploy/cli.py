@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from serving.deploy.recording import ACCESS, record_options, recording
-from training.console import one_line, quieten
+from training.console import json_option, one_line, quieten, say
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _ONLY = {
 }
 _to = click.option("--to", type=click.Choice(TARGETS), required=True)
 _namespace = click.option("--namespace", default=None, help="Default: that of kubectl's context.")
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command()
@@ -77,7 +76,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     metavar="FOLDER",
     help="Compose: where to write. Kubernetes: write the objects and apply nothing.",
 )
-@_as_json
+@json_option
 @one_line
 def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
     """Have a version of MODEL answer where it is needed.
@@ -100,7 +99,7 @@ def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
     from registry.store import connect
     from serving.deploy.targets import DEPLOY
 
-    done = DEPLOY[to](connect(), wanted, asked["write"], _say)
+    done = DEPLOY[to](connect(), wanted, asked["write"], say)
     done = {"model": model, "to": to, **done, "seconds": round(time.monotonic() - began, 2)}
     if as_json:
         said = done.pop("said")
@@ -160,7 +159,7 @@ def undeploy(model: str, to: str, namespace: str | None, recordings: bool) -> No
 
 @click.command()
 @click.argument("model")
-@_as_json
+@json_option
 @one_line
 def status(model: str, as_json: bool) -> None:
     """Say which versions of MODEL are built and deployed.
@@ -242,9 +241,5 @@ def _show(found: "Status") -> None:
     if not found.deployed:
         click.echo("deployed: nowhere")
     for text in found.unseen:
-        click.echo(f"not looked at: {text}", err=True)
+        say(f"not looked at: {text}")
     click.echo("agrees" if found.agree else f"does not agree: {'; '.join(found.differences)}")
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)

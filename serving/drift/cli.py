@@ -1,20 +1,11 @@
 """`sixfold drift`."""
 
 import json
-import os
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from training.console import one_line, quieten
-from training.errors import UserError
-
-if TYPE_CHECKING:
-    from serving.drift.run import Drift
-
-_WIDTH = 140
+from training.console import json_option, one_line, print_table, quieten, say, write_report
 
 
 @click.command("drift")
@@ -39,7 +30,7 @@ _WIDTH = 140
 @click.option(
     "--fail-on-drift", "--fail_on_drift", is_flag=True, help="Exit code 1 if it has drifted."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @one_line
 def command(
     model: str,
@@ -69,48 +60,23 @@ def command(
     from serving.drift.page import page
     from serving.drift.recordings import window
     from serving.drift.run import drift as compare
-    from serving.drift.wording import plain, sentence
+    from serving.drift.wording import plain, sentence, table
+    from training.tracking import point_to
 
     wanted = window(since, until)
     client = connect()
-    found = compare(client, model, version, recordings, wanted, truth, _say)
+    found = compare(client, model, version, recordings, wanted, truth, say)
     text = page(found)
     if report:
-        _write(report, text)
+        write_report(report, text)
     with reported("recording the comparison"):
         run_id, link = log(client, found, text)
-        if own := os.environ.get("MLFLOW_RUN_ID"):  # of `mlflow run`
-            client.set_tag(own, "sixfold.record", run_id)
+        point_to(client, run_id)
     if as_json:
         click.echo(json.dumps(plain(found, run_id, link), indent=1))
     else:
-        _print(found)
+        print_table(table(found))
         click.echo(sentence(found))
         click.echo(f"the report is among the artifacts of run {run_id}: {link}")
     if fail_on_drift and found.verdict == DRIFTED:
         sys.exit(1)
-
-
-def _write(file: str, text: str) -> None:
-    try:
-        Path(file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"expected a file to write to with --report, got {file!r}: {error.strerror}; name "
-            "another one"
-        ) from None
-
-
-def _print(found: "Drift") -> None:
-    from rich.console import Console
-
-    from serving.drift.wording import table
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH  # a log has no width of its own
-    console.print(table(found))
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
