@@ -11,10 +11,12 @@ import click
 from serving.deploy.recording import record_options, recording
 from training.aside import import_ahead
 from training.console import json_option, one_line, quieten, say
-from training.errors import SixfoldError, UserError
+from training.errors import SixfoldError
+from training.sizes import parse_size
 
 _version = click.option("--version", default="", help="Default: the one in Production.")
 _MEGABYTE = 1_000_000
+_LEAST_MEMORY = 256 << 20
 
 
 @click.command()
@@ -94,7 +96,7 @@ def serve(
     from serving.engine import reported
     from serving.serve import start, stop
 
-    most = _memory(memory)
+    most = parse_size(memory, "--memory", _LEAST_MEMORY)
     record = recording(asked, default=Path("recordings").absolute())
     client = connect()
     with reported("serving"):
@@ -114,15 +116,6 @@ def serve(
     if code:
         raise SixfoldError(f"the server has ended with {code}; its last words are above")
     say("ended")
-
-
-def _memory(text: str) -> int:
-    from training.request import parse_memory
-
-    try:
-        return parse_memory(text)
-    except UserError:
-        raise UserError(f"expected --memory of at least 256m, as 1g, got {text!r}") from None
 
 
 def _size(count: int) -> str:

@@ -22,8 +22,9 @@ from training.prepare import Prepared
 from training.progress import Progress
 from training.readback import end_run, read_outcome
 from training.record import Recorder
-from training.request import Request, parse_memory
+from training.request import LEAST_MEMORY, Request
 from training.resources import cpus, memory
+from training.sizes import parse_size
 
 if TYPE_CHECKING:
     from mlflow.projects import SubmittedRun
@@ -56,6 +57,10 @@ class Limits:
 
     cpus: float = 0.0
     memory: str = ""
+
+    def bytes(self) -> int | None:
+        """`memory` in bytes."""
+        return parse_size(self.memory, "--memory", LEAST_MEMORY) if self.memory else None
 
 
 @dataclass
@@ -146,8 +151,8 @@ def train_isolated(
 
 def _at_once(share: float, limits: Limits, count: int) -> int:
     fitting = max(1, int(cpus() / share))
-    if limits.memory:
-        fitting = min(fitting, max(1, memory() // parse_memory(limits.memory)))
+    if size := limits.bytes():
+        fitting = min(fitting, max(1, memory() // size))
     return min(fitting, count)
 
 
@@ -171,9 +176,8 @@ def _launch(
         "label": f"{_LABEL}={recorder.run_id}/{name}",
         "env-file": str(environment),
     }
-    if limits.memory:
-        size = str(parse_memory(limits.memory))
-        docker_args |= {"memory": size, "memory-swap": size}
+    if size := limits.bytes():
+        docker_args |= {"memory": str(size), "memory-swap": str(size)}
     with _without_secrets():
         return mlflow.projects.run(
             str(_PROJECT),

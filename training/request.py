@@ -1,15 +1,15 @@
 """What a user asks of one training, checked before anything is read or recorded."""
 
-import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from training.algorithms import select
 from training.errors import UserError
+from training.sizes import parse_size
 from training.study import check_search
 
-_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_LEAST_MEMORY = 2**28
+#: A candidate's process needs as much to start.
+LEAST_MEMORY = 2**28
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Request:
 
     def memory(self) -> int | None:
         """`max_memory` in bytes."""
-        return parse_memory(self.max_memory) if self.max_memory else None
+        return parse_size(self.max_memory, "max_memory", LEAST_MEMORY) if self.max_memory else None
 
     def params(self) -> dict[str, Any]:
         """The request as MLflow parameters."""
@@ -111,20 +111,3 @@ def check(request: Request) -> None:
             f"expected group or time, got both ({request.group!r} and {request.time!r}); "
             "leave one out"
         )
-
-
-def parse_memory(text: str) -> int:
-    """Bytes from `2g`, `512m`, `1.5GiB` or a plain number of bytes.
-
-    Raises
-    ------
-    UserError
-        Not such a text, or less than a candidate's process needs to start (256m).
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text.lower())
-    if not match:
-        raise UserError(f"expected max_memory such as 2g or 512m, got {text!r}")
-    size = int(float(match[1]) * _UNITS[match[2]])
-    if size < _LEAST_MEMORY:
-        raise UserError(f"expected max_memory of at least 256m, got {text!r}; use e.g. 2g")
-    return size

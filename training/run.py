@@ -54,6 +54,7 @@ def train(
     """
     check(request)
     if limits:
+        limits.bytes()
         check_engine()
     candidates = request.candidates()
     slots = min(cpus(), len(candidates))

@@ -14,6 +14,7 @@ import click
 from serving.deploy.recording import ACCESS, record_options, recording
 from training.console import json_option, one_line, quieten, say
 from training.errors import UserError
+from training.sizes import parse_size
 
 if TYPE_CHECKING:
     from serving.deploy.status import Status
@@ -192,7 +193,7 @@ def status(model: str, as_json: bool) -> None:
 
 def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
     from serving.deploy.collector import parse_traces
-    from serving.deploy.wanted import Wanted, parse_cpu, parse_memory
+    from serving.deploy.wanted import LEAST_MEMORY, Wanted, parse_cpu
 
     _check_options(to, asked)
     if asked["record"] and to == "kubernetes":
@@ -205,7 +206,7 @@ def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
         version=asked["version"],
         port=asked["port"] or 0,
         cpu=parse_cpu(asked["cpu"]),
-        memory=parse_memory(asked["memory"]),
+        memory=parse_size(asked["memory"], "--memory", LEAST_MEMORY),
         replicas=asked["replicas"] or 3,
         workers=asked["workers"],
         canary=asked["canary"] or 0,

@@ -1,7 +1,6 @@
 """Where a deployed version keeps the requests that it records, and how much of them."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from serving.deploy.names import MODEL, deployment
 from training.errors import UserError
+from training.sizes import parse_size
 
 #: Of what Compose has made.
 PROJECT = "com.docker.compose.project"
@@ -19,7 +19,6 @@ INSIDE = "/recordings"
 #: The image's user and group, who own that folder there.
 _USER = 10001
 ACCESS = ("ReadWriteMany", "ReadWriteOnce")
-_UNITS = {"m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _LEAST = 16 << 20
 #: Of a claim: a file system keeps some for itself.
 _USABLE = 0.9
@@ -112,27 +111,11 @@ def recording(asked: Mapping[str, Any], default: Path | None = None) -> Recordin
     found = Recording()
     return Recording(
         folder=Path(named).absolute() if named else default,
-        size=parse_size(asked["record_size"] or "1g"),
+        size=parse_size(asked["record_size"] or "1g", "--record-size", _LEAST),
         share=asked["record_share"] or found.share,
         storage_class=asked.get("record_class") or found.storage_class,
         access=asked.get("record_access") or found.access,
     )
-
-
-def parse_size(text: str) -> int:
-    """Bytes from `512m`, `10g` or `10Gi`.
-
-    Raises
-    ------
-    UserError
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([mgt])(?:i?b?)\s*", text.lower())
-    size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
-    if size < _LEAST:
-        raise UserError(
-            f"expected --record-size such as 512m or 10g, of at least 16m, got {text!r}"
-        )
-    return size
 
 
 def volume_name(model: str) -> str:

@@ -15,8 +15,7 @@ from training.errors import UserError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_LEAST_MEMORY = 96 << 20  # a server with one worker and a small model
+LEAST_MEMORY = 96 << 20  # a server with one worker and a small model
 _CPU = re.compile(r"(\d+(?:\.\d+)?)(m?)")
 
 
@@ -150,20 +149,6 @@ def parse_cpu(text: str) -> float:
     if not 0.05 <= cpu <= 1_024:
         raise UserError(f"expected --cpu such as 1, 0.5 or 500m, got {text!r}")
     return cpu
-
-
-def parse_memory(text: str) -> int:
-    """Bytes from `512m`, `1g` or `512Mi`.
-
-    Raises
-    ------
-    UserError
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b?)\s*", text.lower())
-    size = int(float(match[1]) * _UNITS[match[2]]) if match else 0
-    if size < _LEAST_MEMORY:
-        raise UserError(f"expected --memory such as 512m or 1g, of at least 96m, got {text!r}")
-    return size
 
 
 def settings(wanted: Wanted) -> dict[str, str]:

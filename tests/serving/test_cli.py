@@ -84,7 +84,7 @@ def test_an_amount_of_memory_that_is_none_is_one_line(
     registry: mlflow.MlflowClient, memory: str
 ) -> None:
     to_production(registry, "1")
-    assert f"--memory of at least 256m, as 1g, got '{memory}'" in only_error(
+    assert f"--memory from 256m to 1024t, got '{memory}'" in only_error(
         sixfold("serve", "churn", "--memory", memory)
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from training.algorithms import TABLE
 from training.errors import UserError
-from training.request import Request, check, parse_memory
+from training.request import Request, check
 
 
 def test_the_defaults_are_fine() -> None:
@@ -15,25 +15,10 @@ def test_the_defaults_are_fine() -> None:
     assert Request().memory() is None
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("2g", 2**31),
-        ("512M", 2**29),
-        ("1.5GiB", 3 * 2**29),
-        ("300000000", 300_000_000),
-        (" 1 t ", 2**40),
-    ],
-)
-def test_memory_is_read(text: str, size: int) -> None:
-    assert parse_memory(text) == size
-    assert Request(max_memory=text).memory() == size
-
-
-@pytest.mark.parametrize("text", ["", "g", "2x", "-1g", "1e9", "2 gigabytes", "255m", "0"])
-def test_what_is_no_memory_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="expected max_memory"):
-        parse_memory(text)
+def test_the_memory_of_a_candidate_has_a_least_amount() -> None:
+    assert Request(max_memory="256m").memory() == 2**28
+    with pytest.raises(UserError, match="expected max_memory from 256m to 1024t, got '255m'"):
+        Request(max_memory="255m").memory()
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sixfold import main
         (["--to", "docker", "--replicas", "2"], "expected no --replicas with --to docker"),
         (["--to", "compose", "--namespace", "a"], "expected no --namespace with --to compose"),
         (["--to", "kubernetes", "--port", "80"], "expected no --port with --to kubernetes"),
-        (["--to", "docker", "--memory", "lots"], "expected --memory such as 512m"),
+        (["--to", "docker", "--memory", "lots"], "expected --memory from 96m"),
         (["--to", "docker", "--cpu", "many"], "expected --cpu such as 1"),
         (["--to", "docker", "--record-class", "a"], "expected no --record-class with --to docker"),
         (["--to", "docker", "--traces", "collector:4318"], "expected --traces with the URL"),
@@ -23,7 +23,10 @@ from sixfold import main
         (["--to", "docker", "--record-size", "1g"], "expected --record with --record-size"),
         (["--to", "kubernetes", "--record-access", "ReadWriteOnce"], "expected --record with"),
         (["--to", "kubernetes", "--record", "here"], "goes to a PersistentVolumeClaim"),
-        (["--to", "docker", "--record", "--record-size", "many"], "expected --record-size such as"),
+        (
+            ["--to", "docker", "--record", "--record-size", "many"],
+            "expected --record-size from 16m",
+        ),
     ],
 )
 def test_options_that_do_not_fit(words: list[str], said: str) -> None:

@@ -1,10 +1,10 @@
-"""What the user asks for: sizes and tokens."""
+"""What the user asks for: CPUs and tokens."""
 
 from pathlib import Path
 
 import pytest
 
-from serving.deploy.wanted import parse_cpu, parse_memory, read_token
+from serving.deploy.wanted import parse_cpu, read_token
 from training.errors import UserError
 
 
@@ -17,20 +17,6 @@ def test_cpu(text: str, expected: float) -> None:
 def test_no_cpu(text: str) -> None:
     with pytest.raises(UserError, match="--cpu such as"):
         parse_cpu(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("512m", 512 << 20), ("1g", 1 << 30), ("1.5Gi", 3 << 29), ("256MiB", 256 << 20)],
-)
-def test_memory(text: str, expected: int) -> None:
-    assert parse_memory(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "512", "64m", "much", "-1g", "1t", "1 gm"])
-def test_no_memory(text: str) -> None:
-    with pytest.raises(UserError, match="--memory such as"):
-        parse_memory(text)
 
 
 def test_token_is_the_file_without_its_line_end(tmp_path: Path) -> None:
