@@ -97,7 +97,7 @@ def promote(
     ------
     UserError
         What was asked for cannot be done; nothing was changed.
-    SixfoldError
+    MlflowException
         The store failed half-way; the next command finishes or undoes it.
     """
     from registry.policy import load_policy

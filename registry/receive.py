@@ -18,6 +18,7 @@ from registry.store import named
 from registry.version import COPIED_FROM, DIGEST, FILES, PROMOTION
 from training.digests import digest_of
 from training.errors import SixfoldError, UserError
+from training.tracking import check_server, is_absent
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,7 +45,7 @@ def find(client: "MlflowClient", origin: Origin) -> str:
     try:
         client.get_run(origin.run_id)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        if not is_absent(error):
             raise
     else:
         raise UserError(
@@ -123,7 +124,6 @@ def main() -> None:
 
 
 def _serve(requests: Iterable[str], answer: Callable[..., None]) -> None:
-    from training.tracking import check_server
 
     check_server(MEND)
     from mlflow import MlflowClient

@@ -59,7 +59,7 @@ def read_recorded(client: "MlflowClient", versions: Sequence[Facts]) -> list[Rec
 
     Raises
     ------
-    SixfoldError
+    UserError
         A file that a training leaves is not there.
     """
     model = versions[0].version.model

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from training.algorithms import TABLE
 from training.errors import UserError, nearest
 from training.registration import register_model
+from training.tracking import is_absent
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,7 +59,9 @@ def register(
     own = ""
     try:
         tags = client.get_run(run_id).data.tags if run_id else {}
-    except MlflowException:
+    except MlflowException as error:
+        if not is_absent(error):
+            raise
         tags = {}  # the leaderboard's reader says it
     if "candidate" in tags and "mlflow.parentRunId" in tags:
         own, run_id = tags["candidate"], tags["mlflow.parentRunId"]

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from registry.version import ALIASES, Facts, TrainedRows, Version
-from training.errors import SixfoldError, UserError, nearest
+from training import tracking
+from training.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,13 +38,11 @@ def connect() -> "MlflowClient":
     UserError
         It does not.
     """
-    from training.tracking import check_server
-
     for name, value in _PATIENCE.items():
         os.environ.setdefault(name, value)
     gc.disable()  # of all that MLflow's import makes nothing is garbage, and looking takes long
     try:
-        check_server()
+        tracking.check_server()
         from mlflow import MlflowClient
 
         return MlflowClient()
@@ -59,9 +58,7 @@ def reported(doing: str) -> Iterator[None]:
     Raises
     ------
     UserError
-        The store may only be read.
-    SixfoldError
-        Anything else that the store has refused, or that has ended the connection.
+        The store may only be read, has refused anything else, or the connection has ended.
     """
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
@@ -75,17 +72,15 @@ def reported(doing: str) -> Iterator[None]:
                 f"expected a registry that may be written to for {doing}, got {said}; use an "
                 "account that may edit it"
             ) from None
-        raise SixfoldError(
-            f"the tracking server failed while {doing}, after several tries: {said}; run the "
-            "command again: it finishes or undoes what was begun"
+        raise UserError(
+            f"expected an answer of the tracking server, which failed while {doing}, after several "
+            f"tries: {said}; run the command again: it finishes or undoes what was begun"
         ) from None
 
 
 def user() -> str:
     """Who is asking: the tracking server's user name where it asks for one, else this machine's."""
     from mlflow.utils.credentials import read_mlflow_creds
-
-    from training import tracking
 
     remote = tracking.location().startswith("http")
     return (read_mlflow_creds().username if remote else None) or tracking.user()
@@ -130,7 +125,9 @@ def find_version(client: "MlflowClient", model: str, version: str = "") -> Versi
         if not wanted.isdecimal():
             raise UserError(f"expected a version's number, got {wanted!r}; the newest is {newest}")
         item = client.get_model_version(model, wanted)
-    except MlflowException:
+    except MlflowException as error:
+        if not tracking.is_absent(error):
+            raise
         raise UserError(
             f"expected a version of {model}, got {wanted}; the newest is {newest}"
         ) from None
@@ -164,6 +161,8 @@ def read_facts(client: "MlflowClient", version: Version) -> Facts:
     ------
     UserError
         Sixfold has not trained it, or is still at it.
+    MlflowException
+        The store has not answered.
     """
     from mlflow.exceptions import MlflowException
 
@@ -175,7 +174,9 @@ def read_facts(client: "MlflowClient", version: Version) -> Facts:
         run = client.get_run(version.run_id) if version.run_id else None
         parent_id = run.data.tags.get("mlflow.parentRunId", "") if run else ""
         parent = client.get_run(parent_id) if parent_id else None
-    except MlflowException:
+    except MlflowException as error:
+        if not tracking.is_absent(error):
+            raise
         run = parent = None
     if run is None or parent is None:
         raise UserError(

@@ -34,9 +34,10 @@ def versus(client: "MlflowClient", model: str, first: str, second: str) -> "tupl
     Raises
     ------
     UserError
-        No such model or version, or one that Sixfold has not trained.
-    SixfoldError
-        The store failed.
+        No such model or version, one that Sixfold has not trained, or a file that a training leaves
+        is not there.
+    MlflowException
+        The store has not answered.
     """
     from registry import curves, store
     from registry.common_rows import pair_of
@@ -89,7 +90,8 @@ def compare(model: str, first: str, second: str, report: str | None, as_json: bo
     from registry import store
 
     client = store.connect()
-    comparison, text = versus(client, model, first, second)
+    with store.reported("comparing"):
+        comparison, text = versus(client, model, first, second)
     path = _file_name(f"{model}-{first}-{second}") if report is None else report
     if as_json:
         from registry.compare import plain

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from registry.received import COPIED_KIND, KIND
 from registry.store import read_facts
 from registry.version import Facts, Version
+from training.tracking import is_absent
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,7 +59,7 @@ def read_origin(client: "MlflowClient", version: Version) -> Origin:
     try:
         tags = client.get_run(version.run_id).data.tags if version.run_id else {}
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        if not is_absent(error):
             raise
         tags = {}  # deleted, or another server's
     if KIND in tags or COPIED_KIND in tags:

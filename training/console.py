@@ -1,5 +1,6 @@
 """What console commands do around their work: errors as one line, Ctrl-C, tables, reports."""
 
+import logging
 import os
 import signal
 import sys
@@ -44,6 +45,8 @@ def quieten() -> None:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # It writes the whole trace of an error that it raises as well.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def say(text: str) -> None:

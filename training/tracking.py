@@ -13,6 +13,7 @@ from training.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
 COMMIT_VARIABLE = "SIXFOLD_GIT_COMMIT"
 IMAGE_VARIABLE = "SIXFOLD_IMAGE"
@@ -20,6 +21,8 @@ IMAGE_VARIABLE = "SIXFOLD_IMAGE"
 PARENT_VARIABLE = "SIXFOLD_PARENT_RUN"
 QUIET_VARIABLE = "SIXFOLD_QUIET"
 _PATIENCE = 5.0
+#: MLflow's codes; the last one is of what cannot be anything's id.
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
 _VIEW, _TRAINING_VIEW = "mlflow.experimentKind", "custom_model_development"
 
 
@@ -62,6 +65,11 @@ def check_server(mend: str = "correct MLFLOW_TRACKING_URI or its credentials") -
         raise UserError(
             f"expected an MLflow tracking store at {where}, got {first[:200]}; {mend}"
         ) from None
+
+
+def is_absent(error: "MlflowException") -> bool:
+    """Whether a store has answered that there is no such thing; else it has failed to answer."""
+    return error.error_code in _ABSENT
 
 
 def location() -> str:

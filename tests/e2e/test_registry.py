@@ -141,7 +141,7 @@ def test_a_server_that_fails_half_way(
         words = ["promote", "team", "--version", version, "--allow-dirty"]
         policy = "[quality]\nenforce = 'warn'\n[slices]\nenforce = 'warn'\n"
         (trained / "policy.toml").write_text(policy)
-        code = 1 if lasting else 0
+        code = 2 if lasting else 0
         printed, _ = sixfold(trained, mlflow_server, *words, code=code, **environment)
     finally:
         proxy.shutdown()

@@ -1,17 +1,23 @@
 """Versions of a real training compared by the command."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mlflow.exceptions import MlflowException
 
 from registry.recorded import read_recorded, read_tested
+from registry.store import read_facts
 from registry.versus import compare
 from tests.registry.versions import MODEL, Versions, versions_in
+from training.errors import UserError
 from training.evaluate import score
 
 
@@ -96,6 +102,39 @@ def test_what_cannot_be_compared_is_one_line(arguments: list[str], said: str) ->
     assert done.exit_code == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@contextmanager
+def without_runs(folder: Path) -> Iterator[None]:
+    """Have the store of a folder fail where it is asked for a run."""
+    with closing(sqlite3.connect(folder / "mlflow.db")) as store:
+        store.execute("ALTER TABLE runs RENAME TO runs_away")
+        try:
+            yield
+        finally:
+            store.execute("ALTER TABLE runs_away RENAME TO runs")
+
+
+def test_a_store_that_fails_is_said_to_fail(versions: Versions) -> None:
+    with without_runs(versions.folder):
+        done = CliRunner().invoke(compare, [MODEL, "1", "2", "--report", ""])
+
+    assert done.exit_code == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "failed while comparing" in done.stderr
+    assert "not a candidate's" not in done.stderr
+
+
+@pytest.mark.parametrize("run_id", ["", "0" * 32, "no run's/id"])
+def test_a_version_of_no_run_that_is_there_is_not_a_candidates(
+    versions: Versions, run_id: str
+) -> None:
+    version = next(iter(versions.facts.values())).version
+
+    with pytest.raises(UserError, match="whose run is not a candidate's"):
+        read_facts(mlflow.MlflowClient(), replace(version, run_id=run_id))
+    with without_runs(versions.folder), pytest.raises(MlflowException):
+        read_facts(mlflow.MlflowClient(), version)
 
 
 @pytest.mark.usefixtures("versions")
