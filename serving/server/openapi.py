@@ -1,5 +1,6 @@
 """The description of this version's requests and answers, made from its schema."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from serving.server.answers import PREDICT, PREDICT_PROBA, Answers
@@ -30,7 +31,7 @@ _ERRORS = {
 def openapi(bundle: Bundle, settings: Settings) -> dict[str, Any]:
     """An OpenAPI 3.1 document, with the recorded rows as examples."""
     described = f"Predicts {bundle.schema.target.name}. {bundle.why}".strip()
-    posts = _invocations(bundle), _infer(bundle)
+    posts = invocations(example(bundle)), infer(_tensors(bundle))
     return document_of(bundle, settings, described, *posts, _schemas(bundle, settings))
 
 
@@ -142,20 +143,25 @@ def _schemas(bundle: Bundle, settings: Settings) -> dict[str, Any]:
     }
     return {
         "Row": record,
-        "Request": {
-            "oneOf": [
-                {
-                    "type": "object",
-                    "properties": {form: schema, "params": params},
-                    "required": [form],
-                }
-                for form, schema in forms.items()
-            ]
-        },
+        "Request": request_schema(forms, params),
         "Predictions": _predictions(bundle),
         "InferRequest": _infer_request(bundle, cell),
-        "InferResponse": _infer_response(),
+        "InferResponse": infer_response(),
         "Error": error_schema(),
+    }
+
+
+def request_schema(forms: Mapping[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+    """What MLflow's protocol takes: exactly one of these forms, with these parameters."""
+    return {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {form: schema, "params": params},
+                "required": [form],
+            }
+            for form, schema in forms.items()
+        ]
     }
 
 
@@ -204,52 +210,61 @@ def _infer_request(bundle: Bundle, cell: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _infer_response() -> dict[str, Any]:
+def tensor_schema() -> dict[str, Any]:
+    """A tensor of any kind and shape."""
     tensor = {
         "name": {"type": "string"},
         "shape": {"type": "array", "items": {"type": "integer"}},
         "datatype": {"enum": sorted(DATATYPES)},
         "data": {"type": "array"},
     }
+    return {"type": "object", "properties": tensor, "required": list(tensor)}
+
+
+def infer_response() -> dict[str, Any]:
+    """What V2 answers."""
     return {
         "type": "object",
         "properties": {
             "model_name": {"type": "string"},
             "model_version": {"type": "string"},
             "id": {"type": "string"},
-            "outputs": {
-                "type": "array",
-                "items": {"type": "object", "properties": tensor, "required": list(tensor)},
-            },
+            "outputs": {"type": "array", "items": tensor_schema()},
         },
         "required": ["model_name", "model_version", "outputs"],
     }
 
 
-def _invocations(bundle: Bundle) -> dict[str, Any]:
-    content = {
+def invocations(request: Mapping[str, Any], csv: bool = True) -> dict[str, Any]:
+    """What asks by MLflow's protocol, with a request as an example."""
+    content: dict[str, Any] = {
         "application/json": {
             "schema": {"$ref": "#/components/schemas/Request"},
-            "example": example(bundle),
-        },
-        "text/csv": {"schema": {"type": "string", "minLength": 1}},
+            "example": request,
+        }
     }
-    return post("Predict, as MLflow's server does", content, "Predictions")
+    if csv:
+        content["text/csv"] = {"schema": {"type": "string", "minLength": 1}}
+    return _post("Predict, as MLflow's server does", content, "Predictions")
 
 
-def _infer(bundle: Bundle) -> dict[str, Any]:
+def infer(request: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What asks by V2, with a request as an example."""
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/InferRequest"}}
+    if request:
+        content["example"] = request
+    content = {"application/json": content}
+    return _post("Predict, by the Open Inference Protocol", content, "InferResponse")
+
+
+def _tensors(bundle: Bundle) -> dict[str, Any]:
+    """The example as V2 has it."""
     row = example(bundle)["dataframe_records"][0]
     tensors = [
         {"name": name, "shape": [1], "datatype": _datatype(value), "data": [value]}
         for name, value in row.items()
     ]
-    content = {
-        "application/json": {
-            "schema": {"$ref": "#/components/schemas/InferRequest"},
-            "example": {"inputs": tensors, "outputs": [{"name": PREDICT}]},
-        }
-    }
-    return post("Predict, by the Open Inference Protocol", content, "InferResponse")
+    return {"inputs": tensors, "outputs": [{"name": PREDICT}]}
 
 
 def _datatype(value: Any) -> str:
@@ -258,7 +273,7 @@ def _datatype(value: Any) -> str:
     return "BYTES" if isinstance(value, str) else "FP64"
 
 
-def post(summary: str, content: dict[str, Any], answer: str) -> dict[str, Any]:
+def _post(summary: str, content: dict[str, Any], answer: str) -> dict[str, Any]:
     """What asks for predictions; `answer` is the name of their schema."""
     schema = {"schema": {"$ref": f"#/components/schemas/{answer}"}}
     done = {"description": "The predictions", "content": {"application/json": schema}}

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from serving.server.bundle import PyfuncBundle, line_of
-from serving.server.errors import Refused, Unservable, bad_request
+from serving.server.errors import Refused, Unservable, bad_request, where
 from serving.server.settings import Settings
 from serving.server.signature import Signature
 
@@ -121,7 +121,7 @@ class PyfuncPredictor:
         except MlflowException as error:
             raise self._unfit(error) from None
         except Exception as error:  # noqa: BLE001  the model's own, of any kind
-            _log.warning("the model failed: %s", _innermost(error))
+            _log.warning("the model failed: %s", where(error))
             raise bad_request(
                 "model", "expected rows that the model can predict; the server's log says where"
             ) from None
@@ -262,16 +262,3 @@ def _rows(data: Any) -> int:
     if isinstance(data, np.ndarray) and not data.ndim:
         return 1
     return len(data) if hasattr(data, "__len__") and not isinstance(data, str) else 1
-
-
-def _innermost(error: Exception) -> str:
-    """The kind of an error and the line that it comes from, without what it says."""
-    *_, (code, line) = _lines(error)
-    return f"{type(error).__name__} in {code.co_qualname}, line {line}"
-
-
-def _lines(error: Exception) -> Iterator[tuple[Any, int]]:
-    trace = error.__traceback__
-    while trace is not None:
-        yield trace.tb_frame.f_code, trace.tb_lineno
-        trace = trace.tb_next

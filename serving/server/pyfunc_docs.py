@@ -5,10 +5,17 @@ from typing import Any
 
 from serving.server.bundle import PyfuncBundle
 from serving.server.docs import curl_of, page_of
-from serving.server.openapi import document_of, error_schema, post
+from serving.server.openapi import (
+    document_of,
+    error_schema,
+    infer,
+    infer_response,
+    invocations,
+    request_schema,
+    tensor_schema,
+)
 from serving.server.settings import Settings
 from serving.server.signature import Field
-from serving.server.v2_binary import DATATYPES
 
 _TYPES = {
     "boolean": "boolean",
@@ -32,21 +39,12 @@ def pyfunc_document(
     model : dict
         What V2 says of the model.
     """
-    invocations = {
-        "application/json": {
-            "schema": {"$ref": "#/components/schemas/Request"},
-            "example": bundle.example,
-        }
-    }
-    if not bundle.signature.is_tensor:
-        invocations["text/csv"] = {"schema": {"type": "string", "minLength": 1}}
-    infer = {"application/json": {"schema": {"$ref": "#/components/schemas/InferRequest"}}}
     return document_of(
         bundle,
         settings,
         bundle.why,
-        post("Predict, as MLflow's server does", invocations, "Predictions"),
-        post("Predict, by the Open Inference Protocol", infer, "InferResponse"),
+        invocations(bundle.example, csv=not bundle.signature.is_tensor),
+        infer(),
         _schemas(bundle, model),
     )
 
@@ -83,30 +81,10 @@ def _schemas(bundle: PyfuncBundle, model: dict[str, Any]) -> dict[str, Any]:
             "dataframe_split": split,
         }
     params = {"type": ["object", "null"]}
-    tensor = {
-        "name": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}},
-        "datatype": {"enum": sorted(DATATYPES)},
-        "data": {"type": "array"},
-    }
-    described = {
-        "type": "object",
-        "properties": tensor,
-        "required": list(tensor),
-    }
     named = ", ".join(f"{item['name']} ({item['datatype']})" for item in model["inputs"])
-    inputs = {"type": "array", "items": described, "minItems": 1, "description": named}
+    inputs = {"type": "array", "items": tensor_schema(), "minItems": 1, "description": named}
     return {
-        "Request": {
-            "oneOf": [
-                {
-                    "type": "object",
-                    "properties": {form: schema, "params": params},
-                    "required": [form],
-                }
-                for form, schema in forms.items()
-            ]
-        },
+        "Request": request_schema(forms, params),
         "Predictions": {
             "type": "object",
             "properties": {"predictions": {}},
@@ -117,11 +95,7 @@ def _schemas(bundle: PyfuncBundle, model: dict[str, Any]) -> dict[str, Any]:
             "properties": {"id": {"type": ["string", "null"]}, "inputs": inputs},
             "required": ["inputs"],
         },
-        "InferResponse": {
-            "type": "object",
-            "properties": {"outputs": {"type": "array", "items": described}},
-            "required": ["model_name", "model_version", "outputs"],
-        },
+        "InferResponse": infer_response(),
         "Error": error_schema(),
     }
 

@@ -15,13 +15,15 @@ from serving.server.pyfunc import Asked, Found, PyfuncPredictor, shown
 from serving.server.pyfunc_docs import pyfunc_document, pyfunc_page
 from serving.server.settings import Settings
 from serving.server.signature import Field
-from serving.server.spoken import Spoken
+from serving.server.spoken import Spoken, protocols
 from serving.server.tables import Tables, check_count
 from serving.server.v2_binary import datatype_of
 from serving.server.v2_protocol import (
     Tensor,
+    answer_of,
     chosen,
     identifier,
+    model_of,
     read_cells,
     read_request,
     read_tensors,
@@ -43,7 +45,7 @@ def pyfunc_spoken(bundle: PyfuncBundle, predictor: PyfuncPredictor, settings: Se
     scoring, v2 = _Scoring(predictor, settings), _V2(bundle, predictor, settings)
     document = pyfunc_document(bundle, settings, v2.model())
     page = pyfunc_page(bundle, document)
-    return Spoken(scoring.parse, v2.parse, v2.server(), v2.model(), document, page)
+    return protocols(bundle, scoring, v2, document, page)
 
 
 class _Scoring:
@@ -80,13 +82,6 @@ class _V2:
         first = tensors(predictor.first.value) if predictor.first else None
         self._outputs = first or [_declared(field) for field in bundle.signature.outputs]
 
-    def server(self) -> dict[str, Any]:
-        return {
-            "name": "sixfold",
-            "version": self._bundle.version,
-            "extensions": ["binary_tensor_data"],
-        }
-
     def model(self) -> dict[str, Any]:
         inputs = [
             {"name": field.name or "input", "datatype": datatype(field), "shape": _open(field)}
@@ -96,13 +91,7 @@ class _V2:
             {"name": item["name"], "datatype": item["datatype"], "shape": [-1, *item["shape"][1:]]}
             for item in self._outputs
         ]
-        return {
-            "name": self._bundle.model,
-            "versions": [self._bundle.version],
-            "platform": f"sixfold_{self._bundle.path}",
-            "inputs": inputs,
-            "outputs": outputs,
-        }
+        return model_of(self._bundle, inputs, outputs)
 
     def parse(
         self, body: bytes, headers: dict[bytes, bytes]
@@ -150,15 +139,9 @@ class _V2:
         return Asked(arrays, None, len(next(iter(arrays.values()))))
 
     def _write(self, outputs: Sequence[str], name: str | None, found: Found) -> bytes:
-        answer: dict[str, Any] = {
-            "model_name": self._bundle.model,
-            "model_version": self._bundle.version,
-        }
-        if name is not None:
-            answer["id"] = name
         made = tensors(found.value)
-        answer["outputs"] = [item for item in made if not outputs or item["name"] in outputs]
-        return orjson.dumps(answer)
+        asked = [item for item in made if not outputs or item["name"] in outputs]
+        return answer_of(self._bundle, name, asked)
 
 
 def datatype(field: Field) -> str:

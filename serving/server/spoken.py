@@ -10,7 +10,7 @@ from serving.server.openapi import openapi
 from serving.server.scoring_protocol import ScoringProtocol
 from serving.server.settings import Settings
 from serving.server.tables import Tables
-from serving.server.v2_protocol import V2Protocol
+from serving.server.v2_protocol import V2Protocol, server_of
 
 #: A body and its headers become an input for `Predictor.read`, and a way to write the answer.
 Parse = Callable[[bytes, dict[bytes, bytes]], tuple[Any, Callable[[Any], bytes]]]
@@ -49,4 +49,9 @@ def spoken(bundle: Bundle, predictor: Any, settings: Settings) -> Spoken:
     scoring, v2 = ScoringProtocol(bundle.schema, tables), V2Protocol(bundle, tables)
     document = openapi(bundle, settings)
     page = docs_page(bundle, document)
-    return Spoken(scoring.parse, v2.parse, v2.server(), v2.model(), document, page)
+    return protocols(bundle, scoring, v2, document, page)
+
+
+def protocols(bundle: Bundle, scoring: Any, v2: Any, document: dict[str, Any], page: str) -> Spoken:
+    """Both protocols of a version, which `parse` requests, and what describes it."""
+    return Spoken(scoring.parse, v2.parse, server_of(bundle), v2.model(), document, page)

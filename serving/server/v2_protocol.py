@@ -39,14 +39,6 @@ class V2Protocol:
         self._answers = Answers(bundle.schema)
         self._datatype = _OF_TARGET[bundle.schema.target.kind]
 
-    def server(self) -> dict[str, Any]:
-        """What `/v2` answers."""
-        return {
-            "name": "sixfold",
-            "version": self._bundle.version,
-            "extensions": ["binary_tensor_data"],
-        }
-
     def model(self) -> dict[str, Any]:
         """What `/v2/models/NAME` answers."""
         outputs: list[dict[str, Any]] = [
@@ -65,13 +57,7 @@ class V2Protocol:
             {"name": column.name, "datatype": _datatype(column), "shape": [-1]}
             for column in self._bundle.schema.used
         ]
-        return {
-            "name": self._bundle.model,
-            "versions": [self._bundle.version],
-            "platform": f"sixfold_{self._bundle.path}",
-            "inputs": inputs,
-            "outputs": outputs,
-        }
+        return model_of(self._bundle, inputs, outputs)
 
     def parse(self, body: bytes, headers: dict[bytes, bytes]) -> tuple[Cells, Write]:
         """The cells of a request, and how its answer is written.
@@ -88,17 +74,11 @@ class V2Protocol:
         return cells, partial(self._write, outputs, name)
 
     def _write(self, outputs: tuple[str, ...], name: str | None, raw: np.ndarray) -> bytes:
-        answer: dict[str, Any] = {
-            "model_name": self._bundle.model,
-            "model_version": self._bundle.version,
-        }
-        if name is not None:
-            answer["id"] = name
-        answer["outputs"] = [
+        made = [
             self._predictions(raw) if output == PREDICT else _probabilities(output, raw)
             for output in outputs
         ]
-        return orjson.dumps(answer)
+        return answer_of(self._bundle, name, made)
 
     def _predictions(self, raw: np.ndarray) -> dict[str, Any]:
         return {
@@ -107,6 +87,35 @@ class V2Protocol:
             "shape": [len(raw)],
             "data": self._answers.predicted(raw),
         }
+
+
+def server_of(bundle: Bundle) -> dict[str, Any]:
+    """What `/v2` answers."""
+    return {
+        "name": "sixfold",
+        "version": bundle.version,
+        "extensions": ["binary_tensor_data"],
+    }
+
+
+def model_of(
+    bundle: Bundle, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """What `/v2/models/NAME` answers of a model with these tensors."""
+    return {
+        "name": bundle.model,
+        "versions": [bundle.version],
+        "platform": f"sixfold_{bundle.path}",
+        "inputs": inputs,
+        "outputs": outputs,
+    }
+
+
+def answer_of(bundle: Bundle, name: str | None, outputs: list[dict[str, Any]]) -> bytes:
+    """What a request is answered whose client calls it `name`, if anything."""
+    named = {} if name is None else {"id": name}
+    answer = {"model_name": bundle.model, "model_version": bundle.version, **named}
+    return orjson.dumps({**answer, "outputs": outputs})
 
 
 def read_request(body: bytes, headers: dict[bytes, bytes]) -> dict[str, Any]:
