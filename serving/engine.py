@@ -11,9 +11,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.errors import SixfoldError, UserError
+
+if TYPE_CHECKING:
+    from docker.errors import APIError
 
 #: Of the stages of our builds; the images that come of them do not have it.
 STAGE = "sixfold.serving.stage"
@@ -71,6 +74,16 @@ def reported(doing: str) -> Iterator[None]:
     except DockerException as error:
         said = error.explanation if isinstance(error, APIError) else None
         raise SixfoldError(f"the Docker engine failed while {doing}: {said or error}") from None
+
+
+def not_started(error: "APIError", port: int) -> UserError:
+    """What a user is told of a container that was to have a port and has not started."""
+    said = error.explanation or str(error)
+    if "port is already allocated" in said or "address already in use" in said:
+        return UserError(
+            f"expected a free port, got {port}, which is taken; choose another one: --port"
+        )
+    return UserError(f"expected a container that starts, got: {said}")
 
 
 def build(

@@ -63,22 +63,13 @@ def sbom(engine: Any, image: Any, model: str, packages: list[str], created: floa
 
 
 def _package(name: str, version: str, licence: str = "") -> "Component":
-    from cyclonedx.model.component import Component, ComponentType
     from packageurl import PackageURL
 
     purl = PackageURL("pypi", None, name.lower().replace("_", "-"), version)
-    return Component(
-        name=name,
-        version=version,
-        type=ComponentType.LIBRARY,
-        purl=purl,
-        bom_ref=str(purl),
-        licenses=[_licence(licence)] if licence else [],
-    )
+    return _component(name, version, purl, [_licence(licence)] if licence else [])
 
 
 def _system(status: str) -> Iterator["Component"]:
-    from cyclonedx.model.component import Component, ComponentType
     from packageurl import PackageURL
 
     for entry in status.split("\n\n"):
@@ -86,14 +77,20 @@ def _system(status: str) -> Iterator["Component"]:
         if "Package" in found:
             name, version = found["Package"], found.get("Version", "")
             place = {"arch": found.get("Architecture", "")}
-            purl = PackageURL("deb", "debian", name, version, place)
-            yield Component(
-                name=name,
-                version=version,
-                type=ComponentType.LIBRARY,
-                purl=purl,
-                bom_ref=str(purl),
-            )
+            yield _component(name, version, PackageURL("deb", "debian", name, version, place), [])
+
+
+def _component(name: str, version: str, purl: Any, licences: list[Any]) -> "Component":
+    from cyclonedx.model.component import Component, ComponentType
+
+    return Component(
+        name=name,
+        version=version,
+        type=ComponentType.LIBRARY,
+        purl=purl,
+        bom_ref=str(purl),
+        licenses=licences,
+    )
 
 
 def _licence(expression: str) -> Any:

@@ -14,6 +14,7 @@ from serving.base import base_image, read_file
 from serving.build import Wanted, build, find
 from serving.check import SEALED
 from serving.deploy.recording import Recording, mounted
+from serving.engine import not_started
 from serving.image import BUNDLE, PLATFORM
 from serving.labels import BASE, identity
 from training.errors import SixfoldError, UserError
@@ -21,6 +22,7 @@ from training.errors import SixfoldError, UserError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from registry.version import Version
     from serving.origin import Origin
 
 _HOST = "127.0.0.1"
@@ -87,18 +89,12 @@ def start(
     """
     from registry.store import reported
     from serving.engine import connect
-    from serving.origin import read_origin
 
     with reported("reading the registry"):
         version = find(client, model, number)
-        origin = read_origin(client, version)
     engine = connect()
     port = _free(port)
-    tag = built_image(engine, origin, say)
-    if tag:
-        say(f"{version.name}: re-using the image {tag}")
-    else:
-        tag = build(client, Wanted(model, version.version), say).tag
+    tag = image_of(client, engine, version, say)
     container = _run(engine, tag, port, workers, memory, mounted(engine, model, record))
     try:
         url = f"http://{_HOST}:{port}"
@@ -110,7 +106,29 @@ def start(
         raise
 
 
-def built_image(engine: Any, origin: "Origin", say: Callable[[str], None]) -> str:
+def image_of(
+    client: "MlflowClient", engine: Any, version: "Version", say: Callable[[str], None]
+) -> str:
+    """The name of the image of a version, which is built if there is none.
+
+    Raises
+    ------
+    UserError, SixfoldError
+        Those of `build`.
+    """
+    from registry.store import reported
+    from serving.origin import read_origin
+
+    with reported("reading the registry"):
+        origin = read_origin(client, version)
+    tag = _built_image(engine, origin, say)
+    if tag:
+        say(f"{version.name}: re-using the image {tag}")
+        return tag
+    return build(client, Wanted(version.model, version.version), say).tag
+
+
+def _built_image(engine: Any, origin: "Origin", say: Callable[[str], None]) -> str:
     """The name of an image of a version that was built on the base of now; '' if there is none."""
     base = base_image(engine, PLATFORM, slim=False, say=say)
     wanted = {**identity(origin), BASE: base.labels[BASE]}
@@ -176,13 +194,8 @@ def _run(
             **SEALED,
         )
     except APIError as error:
-        said = error.explanation or str(error)
         _remove_created(engine, tag)
-        if "port is already allocated" in said or "address already in use" in said:
-            raise UserError(
-                f"expected a free port, got {port}, which is taken; choose another one: --port"
-            ) from None
-        raise UserError(f"expected a container of {tag}, got: {said}") from None
+        raise not_started(error, port) from None
 
 
 def _remove_created(engine: Any, tag: str) -> None:

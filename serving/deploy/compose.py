@@ -15,7 +15,7 @@ from serving.deploy.recording import (
     compose_volume_name,
     folder_owner,
 )
-from serving.deploy.wanted import Release, Wanted, read_token, settings
+from serving.deploy.wanted import Release, Wanted, read_token, settings, written
 from serving.labels import VERSION
 from training.errors import UserError
 
@@ -118,7 +118,7 @@ def write(release: Release, wanted: Wanted, folder: Path) -> Path:
     read_token(wanted.token_file)
     path = folder / FILE
     label = f"{MODEL}: {_quoted(release.model)}\n"
-    try:
+    with written(folder):
         if path.exists() and label not in path.read_text():
             raise UserError(
                 f"expected no {path}, or the one of {release.model}, got another; name a folder: "
@@ -129,11 +129,6 @@ def write(release: Release, wanted: Wanted, folder: Path) -> Path:
         environment = folder / _ENVIRONMENT
         if not environment.exists():
             environment.write_text(f"COMPOSE_PROJECT_NAME={deployment(release.model)}\n")
-    except OSError as error:
-        raise UserError(
-            f"expected a folder that can be written to, got {folder}: {error.strerror}; name "
-            "another: --write"
-        ) from None
     return path
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from serving.check import SEALED
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.wanted import Release, Wanted
+from serving.engine import not_started
 from serving.labels import BASE
 from training.errors import UserError
 
@@ -81,12 +82,7 @@ def begin(container: "Container", port: int) -> None:
     try:
         container.start()
     except APIError as error:
-        said = error.explanation or str(error)
-        if "port is already allocated" in said or "address already in use" in said:
-            raise UserError(
-                f"expected a free port, got {port}, which is taken; choose another one: --port"
-            ) from None
-        raise UserError(f"expected a container that starts, got: {said}") from None
+        raise not_started(error, port) from None
 
 
 def _front_image(engine: Any, image: str) -> str:

@@ -22,7 +22,7 @@ from serving.deploy.names import deployment, slug
 from serving.deploy.recording import volume_name
 from serving.deploy.rollout import Failed, NoImage, wait
 from serving.deploy.rollout import revision as revision_of
-from serving.deploy.wanted import Release, Wanted, read_token
+from serving.deploy.wanted import Release, Wanted, read_token, written
 from training.errors import SixfoldError, UserError
 
 _SMOKE = Path(__file__).with_name("smoke.py")
@@ -158,13 +158,8 @@ def write(release: Release, wanted: Wanted, folder: Path, say: Callable[[str], N
     if wanted.record:
         objects.append(manifests.claim(release.model, wanted.record))
     valid.check(objects, version, say)
-    try:
+    with written(folder):
         return manifests.write(folder, objects)
-    except OSError as error:
-        raise UserError(
-            f"expected a folder that can be written to, got {folder}: {error.strerror}; name "
-            "another: --write"
-        ) from None
 
 
 def kept(kubectl: Kubectl, model: str) -> list[str]:

@@ -1,13 +1,13 @@
 """What to deploy: what the user asked for, checked, and the image that it comes to."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.build import Wanted as WantedImage
-from serving.build import build, find
+from serving.build import find
 from serving.deploy import collector
 from serving.deploy.recording import Recording
 from training.errors import UserError
@@ -101,14 +101,9 @@ def release(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) 
     image = wanted.image
     if not image:
         from serving.engine import connect
-        from serving.origin import read_origin
-        from serving.serve import built_image
+        from serving.serve import image_of
 
-        image = built_image(connect(), read_origin(client, version), say)
-        if image:
-            say(f"{version.name}: re-using the image {image}")
-        else:
-            image = build(client, WantedImage(version.model, version.version), say).tag
+        image = image_of(client, connect(), version, say)
     return Release(version.model, version.version, version.run_id, image)
 
 
@@ -135,6 +130,23 @@ def read_token(file: Path | None) -> str:
             "`openssl rand -hex 32` makes a token"
         )
     return token
+
+
+@contextmanager
+def written(folder: Path) -> Iterator[None]:
+    """Say in one line that a folder cannot be written to.
+
+    Raises
+    ------
+    UserError
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"expected a folder that can be written to, got {folder}: {error.strerror}; name "
+            "another: --write"
+        ) from None
 
 
 def parse_cpu(text: str) -> float:

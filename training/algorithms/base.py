@@ -8,6 +8,11 @@ import numpy as np
 
 from training.problem import Problem
 
+#: What skops is to trust of `calibrated`.
+CALIBRATED_TYPES = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+)
 Params = dict[str, Any]
 #: Parameter names and their `optuna.distributions`.
 Space = dict[str, Any]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from training.algorithms.base import (
+    CALIBRATED_TYPES,
     Algorithm,
     Params,
     Space,
@@ -139,11 +140,7 @@ ALGORITHM = Algorithm(
     build=_build,
     space=_space,
     defaults=_defaults,
-    trusted_types=(
-        *SCALED_TYPES,
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._SigmoidCalibration",
-    ),
+    trusted_types=(*SCALED_TYPES, *CALIBRATED_TYPES),
     rows_per_class=3,
     large="single",
 )
