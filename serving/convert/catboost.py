@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from serving.convert import NotConvertible
+from serving.convert.join import joined
 from serving.convert.links import probabilities
 from serving.convert.prepare import lookup
-from serving.convert.trees import GT, Tree, add_trees
+from serving.convert.trees import GT, Tree, add_trees, for_doubles
 from serving.graph import Graph
 from training.algorithms.gradient_boosting.catboost import MISSING, with_levels
 from training.schema import MAX_LEVELS
@@ -84,7 +85,7 @@ def _sums(estimator: Any, graph: Graph, matrix: str) -> tuple[str, np.ndarray, i
     order = np.argsort([each.column for each in known], kind="stable")
     place = width + np.argsort(order)
     splits = _splits(model["features_info"].get("float_features", []), known, place)
-    parts = [graph.cast(graph.cast(matrix, np.float32), np.float64)]
+    parts = [matrix]
     for column in sorted({each.column for each in known}):
         table = np.stack([each.values for each in known if each.column == column], axis=1)
         parts.append(lookup(_short(table), column, graph, matrix))
@@ -93,7 +94,7 @@ def _sums(estimator: Any, graph: Graph, matrix: str) -> tuple[str, np.ndarray, i
     targets = len(start)
     trees = [_tree(tree, scale, targets, splits) for tree in model["oblivious_trees"]]
     asked = parts[0] if len(parts) == 1 else graph.op("Concat", *parts, axis=1)
-    return add_trees(trees, targets, graph, asked), start, targets
+    return add_trees(joined(trees), targets, graph, asked), start, targets
 
 
 def _read(estimator: Any, codes: list[int], width: int) -> dict[str, Any]:
@@ -190,7 +191,7 @@ def _splits(floats: list[dict[str, Any]], known: list[_Known], place: np.ndarray
     columns, borders, missing = zip(*asked, (0, 0.0, False), strict=True)
     return _Splits(
         column=np.array(columns, np.int64),
-        border=np.array(borders, np.float32).astype(np.float64),
+        border=for_doubles(np.array(borders, np.float32)),
         missing=np.array(missing, bool),
     )
 

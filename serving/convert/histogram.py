@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from serving.convert import convert
+from serving.convert.join import joined
 from serving.convert.links import probabilities
 from serving.convert.trees import LEQ, MEMBER, Tree, add_trees
 from serving.graph import Graph
@@ -31,7 +32,7 @@ def _sums(estimator: Any, graph: Graph, matrix: str) -> str:
         for predictors in estimator._predictors
         for target, predictor in enumerate(predictors)
     ]
-    return add_trees(trees, estimator.n_trees_per_iteration_, graph, matrix)
+    return add_trees(joined(trees), estimator.n_trees_per_iteration_, graph, matrix)
 
 
 def _tree(predictor: Any, target: int) -> Tree:

@@ -1,13 +1,18 @@
 """LightGBM, with its splits on sets of categories."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from serving.convert import NotConvertible
+from serving.convert.join import joined
 from serving.convert.links import probabilities
 from serving.convert.trees import LEQ, MEMBER, Tree, add_trees
 from serving.graph import Graph
+
+#: LightGBM takes a number no further from 0 than this for 0.
+_ZERO = float(np.float32(1e-35))
 
 
 def regressor(estimator: Any, graph: Graph, matrix: str) -> str:
@@ -33,7 +38,7 @@ def _sums(
         _tree(info["tree_structure"], number % targets)
         for number, info in enumerate(model["tree_info"])
     ]
-    return add_trees(trees, targets, graph, matrix), targets
+    return add_trees(joined(trees), targets, graph, matrix), targets
 
 
 def _tree(root: dict[str, Any], target: int) -> Tree:
@@ -53,9 +58,7 @@ def _tree(root: dict[str, Any], target: int) -> Tree:
     ends = np.asarray(children, np.int64)
     return Tree(
         feature=np.array([node.get("split_feature", 0) for node in nodes], np.int64),
-        threshold=np.array(
-            [0.0 if at in sets else node.get("threshold", 0.0) for at, node in enumerate(nodes)]
-        ),
+        threshold=np.array([0.0 if at in sets else _border(node) for at, node in enumerate(nodes)]),
         mode=np.array([MEMBER if at in sets else LEQ for at in range(len(nodes))]),
         missing=np.array([at not in sets and _missing(node) for at, node in enumerate(nodes)]),
         true=ends[:, 0],
@@ -64,6 +67,14 @@ def _tree(root: dict[str, Any], target: int) -> Tree:
         target=target,
         members=sets,
     )
+
+
+def _border(node: dict[str, Any]) -> float:
+    """A threshold for numbers as they are."""
+    threshold: float = node.get("threshold", 0.0)
+    if -_ZERO <= threshold < 0:
+        return math.nextafter(-_ZERO, -math.inf)
+    return max(threshold, _ZERO) if threshold >= 0 else threshold
 
 
 def _missing(node: dict[str, Any]) -> bool:

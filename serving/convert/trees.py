@@ -69,6 +69,7 @@ def add_trees(trees: list[Tree], targets: int, graph: Graph, matrix: str) -> str
     return graph.op("ReduceSum", values, graph.constant([1], np.int64), keepdims=0)
 
 
+@np.errstate(over="ignore")  # a neighbour of the largest number is infinite, which is right
 def for_doubles(thresholds: np.ndarray, strict: bool = False) -> np.ndarray:
     """Thresholds for numbers as they are, of a library that rounds these to single precision.
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from serving.convert import NotConvertible
+from serving.convert.join import joined
 from serving.convert.links import probabilities
 from serving.convert.trees import LEQ, Tree, add_trees, for_doubles
 from serving.graph import Graph
@@ -37,7 +38,7 @@ def _sums(estimator: Any, graph: Graph, matrix: str) -> tuple[str, np.ndarray, i
     trees = [
         _tree(tree, target) for tree, target in zip(model["trees"], model["tree_info"], strict=True)
     ]
-    return add_trees(trees, targets, graph, matrix), start, targets
+    return add_trees(joined(trees), targets, graph, matrix), start, targets
 
 
 def _tree(tree: dict[str, Any], target: int) -> Tree:
