@@ -158,10 +158,9 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
                 say(f"building {tag} by MLflow")
                 image = with_mlflow(engine, base, *of_version, model, folder)
     try:
-        say("trying the image: read-only, without a network or any rights")
         with _timed(seconds, "check"), ThreadPoolExecutor(1) as beside:
             listing = beside.submit(sbom, engine, image, version.model, packages, version.created)
-            checked: Checked = check_image(engine, image, version)
+            checked: Checked = check_image(engine, image, version, say)
             listed = listing.result()
         _name(engine, image, tag)
     finally:

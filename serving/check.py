@@ -1,7 +1,7 @@
 """An image is tried in a container before it gets its name: what has failed is not kept."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,15 @@ SEALED: dict[str, Any] = {
 }
 _MEMORY = "1g"
 _PATIENCE, _LONG_PATIENCE = 20.0, 120.0  # a model of others imports what it likes
-_TRIED = Path(__file__).with_name("requests_tried.py")
+#: What runs in the container, each after those that it imports.
+_TRIED = ("asking", "sample", "example", "run")
+_SCRIPT = """
+import sys, types
+for name, text in {texts}:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(text, name, "exec"), vars(module))
+module.main(*sys.argv[1:])
+"""
 
 
 @dataclass(frozen=True)
@@ -41,23 +49,31 @@ class Checked:
     ready_seconds: float
 
 
-def check_image(engine: Any, image: Any, version: Version) -> Checked:
+def script() -> str:
+    """The package `serving.tried` as a text for `python -c`, where Sixfold is not."""
+    folder = Path(__file__).with_name("tried")
+    texts = [(f"serving.tried.{name}", (folder / f"{name}.py").read_text()) for name in _TRIED]
+    return _SCRIPT.format(texts=texts)
+
+
+def check_image(engine: Any, image: Any, version: Version, say: Callable[[str], None]) -> Checked:
     """Start an image without network, rights or a file system to write to, and try it.
 
     The recorded sample must give the recorded predictions (relative 1e-5, absolute 1e-6), in every
     format of a request. A model that Sixfold has not trained came without: it must answer its
-    example, and the same in each format.
+    example, and the same in each format; as many predictions of the same kind, where the same
+    request has other ones each time, which is said.
 
     Raises
     ------
     SixfoldError
         Something has failed; which check, and what was found.
     """
-    script = _TRIED.read_text()
+    say("trying the image: read-only, without a network or any rights")
     patience = _LONG_PATIENCE if image.labels.get(PATH) == PYFUNC else _PATIENCE
     words = [BUNDLE, version.model, version.version, f"{patience:g}"]
     with _sealed(engine, image) as container:
-        printed = _run_in(container, ["python", "-c", script, *words])
+        printed = _run_in(container, ["python", "-c", script(), *words])
         try:
             found = json.loads(printed)
         except ValueError:
@@ -67,6 +83,8 @@ def check_image(engine: Any, image: Any, version: Version) -> Checked:
             if name == "ready" and (last := _last_line(container)):
                 said = f"{said}; the server's last words: {last}"
             raise SixfoldError(_refusal(name, said))
+    for note in found["notes"]:
+        say(f"{version.name}: {note}")
     return Checked([name for name, _ in found["checks"]], found["ready_seconds"])
 
 

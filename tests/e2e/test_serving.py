@@ -264,7 +264,7 @@ def test_an_image_that_is_not_as_it_must_be_fails_its_checks(
     )
     try:
         with pytest.raises(SixfoldError, match=f"failed the check {said}"):
-            check_image(images.engine, spoilt, version)
+            check_image(images.engine, spoilt, version, print)
     finally:
         engines.remove(images.engine, tag)
 

@@ -70,7 +70,36 @@ class Shares(PythonModel):
         return pd.DataFrame({"low": model_input["x"] * scale, "high": model_input["x"] + scale})
 
 
-def save_python_model(folder: Path) -> Path:
+class Draws(PythonModel):
+    """A model whose predictions differ from one request to the next."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def predict(
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> np.ndarray:
+        rng = np.random.default_rng()
+        if self._kind == "numbers":
+            return rng.normal(size=len(model_input))
+        return rng.choice(["no", "yes"], len(model_input))
+
+
+def save_drawing_model(folder: Path, kind: str) -> Path:
+    """`Draws`, of numbers or labels."""
+    rows = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+    model = Draws(kind)
+    save_pyfunc(
+        folder,
+        python_model=model,
+        signature=infer_signature(rows, model.predict(None, rows)),
+        input_example=rows,
+        pip_requirements=["mlflow==3.17.2"],
+    )
+    return folder
+
+
+def save_python_model(folder: Path, **options: Any) -> Path:
     """`Shares`, with its signature."""
     rows = pd.DataFrame({"x": [1.0, 2.0]})
     signature = infer_signature(rows, Shares().predict(None, rows), {"scale": 1.0})
@@ -79,6 +108,7 @@ def save_python_model(folder: Path) -> Path:
         python_model=Shares(),
         signature=signature,
         pip_requirements=["mlflow==3.17.2"],
+        **options,
     )
     return folder
 

@@ -17,7 +17,7 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 JSON = {"content-type": "application/json"}
 _READY = re.compile(r"is ready on http://127\.0\.0\.1:(\d+) ")
-_PATIENCE = 30.0
+_PATIENCE = 90.0
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Runs inside a serving image that is tried: the standard library alone."""
