@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SIGNATURE, EXAMPLE = "signature.json", "sample.json"
 #: Of an input example, so many rows at most.
 _ROWS = 5
+#: Types of columns that have a list or an object in a cell.
+_NESTED = {"array", "object", "map", "any"}
 _VALUES: dict[str, Any] = {
     "boolean": False,
     "string": "",
@@ -77,10 +79,11 @@ def describe(model: Path, bundle: Path) -> str:
     parts = {name: part and json.loads(part) for name, part in signature.to_dict().items()}
     parts = {name: parts.get(name) for name in ("inputs", "outputs", "params")}
     (bundle / SIGNATURE).write_text(json.dumps(parts, indent=1))
-    request = _example(model, described)
+    fields = list(parse_signature(parts).inputs)
+    request = _example(model, described, fields)
     is_made = request is None
     if request is None:
-        request = made_request(list(parse_signature(parts).inputs))
+        request = made_request(fields)
     text = json.dumps({"request": request, "is_made": is_made, "predictions": None})
     (bundle / EXAMPLE).write_text(text)
     tried = "a row made of its signature" if is_made else "its own input example"
@@ -136,7 +139,7 @@ def _zeros(shape: tuple[int, ...], kind: str) -> Any:
     return zero
 
 
-def _example(model: Path, described: "Model") -> dict[str, Any] | None:
+def _example(model: Path, described: "Model", fields: list[Field]) -> dict[str, Any] | None:
     """The input example as a request; None if there is none that can be one."""
     info = described.saved_input_example_info or {}
     if file := below(model, model, info.get("serving_input_path")):
@@ -156,8 +159,23 @@ def _example(model: Path, described: "Model") -> dict[str, Any] | None:
             )
         split["data"] = split["data"][:_ROWS]
         split.pop("index", None)
+    if all(map(_has_rows, fields)) and isinstance(request, dict) and "inputs" in request:
+        given = request["inputs"]
+        if isinstance(given, dict):
+            request["inputs"] = {name: _few(cells) for name, cells in given.items()}
+        else:
+            request["inputs"] = _few(given)
     known = {"dataframe_split", "dataframe_records", "inputs", "instances"}
     return request if isinstance(request, dict) and len(known & request.keys()) == 1 else None
+
+
+def _has_rows(field: Field) -> bool:
+    """Whether the length of what is given for it is the number of rows, and theirs to choose."""
+    return field.type not in _NESTED if field.shape is None else field.shape[:1] == (-1,)
+
+
+def _few(cells: Any) -> Any:
+    return cells[:_ROWS] if isinstance(cells, list) else cells
 
 
 def _json(file: Path) -> Any:

@@ -5,8 +5,12 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serving.server.errors import Unservable
+
+if TYPE_CHECKING:
+    from serving.server.bundle import Bundle
 
 _BACKLOG = 2048
 #: Where a model's packages are that Sixfold has not trained: its NumPy goes before the server's.
@@ -37,7 +41,7 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
     settings = read_settings(environ)
     bundle = read_bundle(folder)
     listening = _bind(settings.host, settings.port)
-    _preload(bundle.path, settings.record)
+    _preload(bundle, settings.record)
     from serving.server.metrics import Metrics
     from serving.server.routes import NAMES
     from serving.server.supervise import UNSERVABLE, Supervisor
@@ -102,29 +106,29 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _preload(path: str, record: str) -> None:
+def _preload(bundle: "Bundle", record: str) -> None:
     """Import, once and for all workers, what they would import each."""
     import httptools  # noqa: F401
     import prometheus_client  # noqa: F401
     import uvloop  # noqa: F401
 
-    from serving.server.bundle import PYFUNC, import_runtime
+    from serving.server.bundle import PyfuncBundle, import_runtime
 
-    if path != PYFUNC:
+    if isinstance(bundle, PyfuncBundle):
+        if record and bundle.signature.is_tensor:
+            raise Unservable(
+                "expected to record a model that takes the columns of a table, got one whose "
+                "signature is tensors; leave out --record (SIXFOLD_RECORD)"
+            )
+        from serving.server.pyfunc import import_mlflow
+
+        try:
+            import_mlflow()
+        except ImportError as error:
+            raise Unservable(f"expected MLflow, got {error}; build the image anew") from None
+    else:
         import_runtime()
-        if record:
-            from serving.server.record import import_writer
-
-            import_writer()
-        return
     if record:
-        raise Unservable(
-            "expected no recording of a model that Sixfold has not trained; leave out --record "
-            "(SIXFOLD_RECORD)"
-        )
-    from serving.server.pyfunc import import_mlflow
+        from serving.server.record import import_writer
 
-    try:
-        import_mlflow()
-    except ImportError as error:
-        raise Unservable(f"expected MLflow, got {error}; build the image anew") from None
+        import_writer()

@@ -11,8 +11,9 @@ import orjson
 from serving.server.bodies import CSV, media_type, parse_object
 from serving.server.bundle import PyfuncBundle
 from serving.server.errors import bad_request
-from serving.server.pyfunc import Asked, Found, PyfuncPredictor, shown
+from serving.server.pyfunc import Found, PyfuncPredictor
 from serving.server.pyfunc_docs import pyfunc_document, pyfunc_page
+from serving.server.pyfunc_reader import Asked, PyfuncReader, shown
 from serving.server.settings import Settings
 from serving.server.signature import Field
 from serving.server.spoken import Spoken, protocols
@@ -48,37 +49,100 @@ def pyfunc_spoken(bundle: PyfuncBundle, predictor: PyfuncPredictor, settings: Se
     return protocols(bundle, scoring, v2, document, page)
 
 
+class Scoring:
+    """Requests of MLflow's scoring protocol."""
+
+    def __init__(self, reader: PyfuncReader, settings: Settings) -> None:
+        self._reader = reader
+        self._settings = settings
+
+    def read(self, body: bytes, headers: dict[bytes, bytes]) -> Asked:
+        """What is to be predicted."""
+        if media_type(headers.get(b"content-type")) == CSV:
+            try:
+                asked = self._reader.from_csv(body.decode())
+            except UnicodeDecodeError:
+                raise bad_request("csv", "expected CSV in UTF-8") from None
+        else:
+            asked = self._reader.from_json(parse_object(body))
+        check_count(asked.count, self._settings.max_rows)
+        return asked
+
+
+class Infer:
+    """Requests of the Open Inference Protocol: a column a tensor, or the signature's tensors."""
+
+    def __init__(self, bundle: PyfuncBundle, reader: PyfuncReader, settings: Settings) -> None:
+        self._signature = bundle.signature
+        self._inputs = bundle.signature.inputs
+        self._reader = reader
+        self._settings = settings
+
+    def read(self, request: dict[str, Any]) -> Asked:
+        """What is to be predicted."""
+        given = read_tensors(request.get("inputs"), _MOST_SIZES)
+        asked = self._arrays(given) if self._signature.is_tensor else self._table(given)
+        check_count(asked.count, self._settings.max_rows)
+        more = request.get("parameters")
+        wanted = self._signature.params
+        params = {k: more[k] for k in wanted if k in more} if isinstance(more, dict) else {}
+        return Asked(asked.data, params or None, asked.count)
+
+    def _table(self, given: list[Tensor]) -> Asked:
+        """Columns, as `dataframe_split` has them; one that is optional may be left out."""
+        there = {name for name, _, _ in given}
+        whole = len(given) == 1 and len(given[0][1]) == 2
+        names = [
+            field.name or "input"
+            for field in self._inputs
+            if field.required or field.name in there or whole
+        ]
+        rows = read_cells(given, Tables(names, self._settings.max_rows)).rows()
+        if self._reader.has_hints:
+            return self._reader.from_json({"inputs": [row[0] for row in rows]})
+        split = {"columns": names, "data": [list(row) for row in rows]}
+        if not self._inputs[0].name:
+            del split["columns"]
+        return self._reader.from_json({"dataframe_split": split})
+
+    def _arrays(self, given: list[Tensor]) -> Asked:
+        found = {name: (shape, data) for name, shape, data in given}
+        if not self._inputs[0].name and len(given) == 1:
+            (data,) = found.values()
+            array = _array(self._inputs[0], *data)
+            return Asked(array, None, len(array))
+        absent = [f.name for f in self._inputs if f.required and f.name not in found]
+        if absent:
+            raise bad_request(
+                "columns",
+                f"expected the tensors {shown(self._signature)}, got some of them",
+            )
+        arrays = {f.name: _array(f, *found[f.name]) for f in self._inputs if f.name in found}
+        return Asked(arrays, None, len(next(iter(arrays.values()))))
+
+
 class _Scoring:
     """MLflow's scoring protocol."""
 
     def __init__(self, predictor: PyfuncPredictor, settings: Settings) -> None:
-        self._predictor = predictor
-        self._settings = settings
+        self._scoring = Scoring(predictor.reader, settings)
+        self._write = predictor.to_json
 
     def parse(
         self, body: bytes, headers: dict[bytes, bytes]
     ) -> tuple[Asked, Callable[[Found], bytes]]:
-        if media_type(headers.get(b"content-type")) == CSV:
-            try:
-                asked = self._predictor.from_csv(body.decode())
-            except UnicodeDecodeError:
-                raise bad_request("csv", "expected CSV in UTF-8") from None
-        else:
-            asked = self._predictor.from_json(parse_object(body))
-        check_count(asked.count, self._settings.max_rows)
-        return asked, self._predictor.to_json
+        return self._scoring.read(body, headers), self._write
 
 
 class _V2:
-    """The Open Inference Protocol: a column a tensor, or the tensors of the signature."""
+    """The Open Inference Protocol."""
 
     def __init__(
         self, bundle: PyfuncBundle, predictor: PyfuncPredictor, settings: Settings
     ) -> None:
         self._bundle = bundle
-        self._predictor = predictor
-        self._settings = settings
         self._inputs = bundle.signature.inputs
+        self._infer = Infer(bundle, predictor.reader, settings)
         first = tensors(predictor.first.value) if predictor.first else None
         self._outputs = first or [_declared(field) for field in bundle.signature.outputs]
 
@@ -100,43 +164,7 @@ class _V2:
         known = [item["name"] for item in self._outputs]
         outputs = chosen(request.get("outputs"), known) if request.get("outputs") else ()
         name = identifier(request)
-        given = read_tensors(request.get("inputs"), _MOST_SIZES)
-        asked = self._arrays(given) if self._bundle.signature.is_tensor else self._table(given)
-        check_count(asked.count, self._settings.max_rows)
-        more = request.get("parameters")
-        wanted = self._bundle.signature.params
-        params = {k: more[k] for k in wanted if k in more} if isinstance(more, dict) else {}
-        return Asked(asked.data, params or None, asked.count), partial(self._write, outputs, name)
-
-    def _table(self, given: list[Tensor]) -> Asked:
-        """Columns, as `dataframe_split` has them; one that is optional may be left out."""
-        there = {name for name, _, _ in given}
-        whole = len(given) == 1 and len(given[0][1]) == 2
-        names = [
-            field.name or "input"
-            for field in self._inputs
-            if field.required or field.name in there or whole
-        ]
-        rows = read_cells(given, Tables(names, self._settings.max_rows)).rows()
-        split = {"columns": names, "data": [list(row) for row in rows]}
-        if not self._inputs[0].name:
-            del split["columns"]
-        return self._predictor.from_json({"dataframe_split": split})
-
-    def _arrays(self, given: list[Tensor]) -> Asked:
-        found = {name: (shape, data) for name, shape, data in given}
-        if not self._inputs[0].name and len(given) == 1:
-            (data,) = found.values()
-            array = _array(self._inputs[0], *data)
-            return Asked(array, None, len(array))
-        absent = [f.name for f in self._inputs if f.required and f.name not in found]
-        if absent:
-            raise bad_request(
-                "columns",
-                f"expected the tensors {shown(self._bundle.signature)}, got some of them",
-            )
-        arrays = {f.name: _array(f, *found[f.name]) for f in self._inputs if f.name in found}
-        return Asked(arrays, None, len(next(iter(arrays.values()))))
+        return self._infer.read(request), partial(self._write, outputs, name)
 
     def _write(self, outputs: Sequence[str], name: str | None, found: Found) -> bytes:
         made = tensors(found.value)
@@ -154,7 +182,12 @@ def datatype(field: Field) -> str:
 def tensors(value: Any) -> list[dict[str, Any]]:
     """What a model has predicted, as outputs: a column of a table each, else `predict`."""
     if hasattr(value, "columns"):
-        return [_tensor(_text(name), value[name].to_numpy()) for name in value.columns]
+        return [
+            _tensor(_text(name), _column(value.iloc[:, at]))
+            for at, name in enumerate(value.columns)
+        ]
+    if hasattr(value, "to_numpy"):
+        return [_tensor("predict", _column(value))]
     if isinstance(value, dict):
         return [_tensor(_text(name), np.asarray(item)) for name, item in value.items()]
     try:
@@ -163,12 +196,21 @@ def tensors(value: Any) -> list[dict[str, Any]]:
         return [_tensor("predict", np.array([_json(item) for item in value]))]
 
 
+def _column(column: Any) -> np.ndarray:
+    """A column of pandas', dates as they are: NumPy makes numbers of them."""
+    array: np.ndarray = column.to_numpy()
+    if array.dtype.kind not in "mMO":
+        return array
+    cells: np.ndarray = column.astype(object).where(column.notna(), None).to_numpy()
+    return cells
+
+
 def _tensor(name: str, array: np.ndarray) -> dict[str, Any]:
     array = np.atleast_1d(array)
     kind = datatype_of(array.dtype)
-    flat = array.ravel()
-    texts = kind == "BYTES"
-    data = [None if item is None else _text(item) for item in flat] if texts else flat.tolist()
+    data = array.ravel().tolist()
+    if kind == "BYTES":
+        data = [_cell(item) for item in data]
     return {"name": name, "datatype": kind, "shape": list(array.shape), "data": data}
 
 
@@ -177,9 +219,19 @@ def _text(item: Any) -> str:
     return str(item).encode(errors="replace").decode()
 
 
+def _cell(item: Any) -> str | None:
+    """What is no number, as a text: what `/invocations` has, as JSON if that is no text."""
+    if item is None or isinstance(item, str | bool | int | float):
+        return None if item is None else _text(item)
+    written = _json(item)
+    return _text(json.loads(written)) if written.startswith('"') else written
+
+
 def _json(item: Any) -> str:
+    from mlflow.utils.proto_json_utils import NumpyEncoder
+
     try:
-        return orjson.dumps(item).decode()
+        return orjson.dumps(item, default=NumpyEncoder().default).decode()
     except orjson.JSONEncodeError:  # for such halves, too
         return json.dumps(item, default=_text, separators=(",", ":"))
 

@@ -22,14 +22,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from serving.server.bundle import Bundle
+from serving.server.bundle import Bundle, PyfuncBundle
 from serving.server.errors import Unservable, where
 from serving.server.metrics import Metrics
 from serving.server.settings import Settings
 from serving.server.v2_binary import HEADER
 
 #: What a recorded request is, between the processes: where it was asked, its id, when it was
-#: answered, the headers that say what its body is, the body, the predictions and their shape.
+#: answered, the headers that say what its body is, the body, the predictions and their shape. Of a
+#: model of others, the answer in their place: they may be of any kind.
 Kept = tuple[str, str, float, bytes, bytes, bytes, bytes, tuple[int, ...]]
 
 #: In front of each, its length.
@@ -60,6 +61,7 @@ class Recorder:
     def __init__(
         self, bundle: Bundle, settings: Settings, metrics: Metrics, connection: socket.socket
     ) -> None:
+        self._keeps_answers = isinstance(bundle, PyfuncBundle)
         self._share = settings.record_share
         self._rate = settings.record_rows / settings.workers
         self._most = max(settings.max_body, _LEAST_WAITING)  # bytes that may wait
@@ -78,7 +80,7 @@ class Recorder:
         self._thread.start()
 
     def keep(
-        self, route: str, headers: dict[bytes, bytes], body: bytes, raw: np.ndarray, content: bytes
+        self, route: str, headers: dict[bytes, bytes], body: bytes, raw: Any, content: bytes
     ) -> tuple[bytes, bytes]:
         """Hand over a request that is answered, if it is one of those that are recorded.
 
@@ -88,7 +90,7 @@ class Recorder:
             Name of the route that was asked.
         headers : dict
         body : bytes
-        raw : ndarray
+        raw : ndarray, or Found of a model of others
             What was predicted.
         content : bytes
             What is answered.
@@ -107,7 +109,8 @@ class Recorder:
         # May become less than nothing: a large request is recorded whole, and those after it wait.
         self._left = min(self._rate, self._left + (now - self._then) * self._rate)
         self._then = now
-        size = len(body) + raw.nbytes + _LONGEST_ID
+        predicted = len(content) if self._keeps_answers else raw.nbytes
+        size = len(body) + predicted + _LONGEST_ID
         waiting = self._taken - self._sent
         if self._left <= 0:
             self._metrics.unrecorded("rate", rows)
@@ -119,10 +122,10 @@ class Recorder:
             self._left -= rows
             self._taken += size
             kinds = headers.get(b"content-type", b""), headers.get(HEADER, b"")
-            numbers = raw.astype(np.float64, copy=False).tobytes()
-            self._queue.append(
-                (size, (route, name.decode(), time.time(), *kinds, body, numbers, raw.shape))
-            )
+            found: tuple[bytes, tuple[int, ...]] = (content, (rows,))
+            if not self._keeps_answers:
+                found = raw.astype(np.float64, copy=False).tobytes(), raw.shape
+            self._queue.append((size, (route, name.decode(), time.time(), *kinds, body, *found)))
         return _ID, name
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.server.bundle import Bundle
+from serving.server.bundle import Bundle, PyfuncBundle
 from serving.server.errors import where
 from serving.server.metrics import Metrics
 from serving.server.record import LENGTH, Kept
@@ -69,6 +69,10 @@ def write_all(
 
 def readers(bundle: Bundle, settings: Settings) -> dict[str, Parse]:
     """How the body of a request is read, by the name of its route."""
+    if isinstance(bundle, PyfuncBundle):
+        from serving.server.pyfunc_recorded import pyfunc_parses
+
+        return pyfunc_parses(bundle, settings)
     tables = Tables([column.name for column in bundle.schema.used], settings.max_rows)
     return {
         "invocations": ScoringProtocol(bundle.schema, tables).parse,
@@ -95,6 +99,7 @@ class Batch:
     def __init__(
         self, bundle: Bundle, share: float, folder: RecordFolder, metrics: Metrics
     ) -> None:
+        self._bundle = bundle
         self._table = RecordTable(bundle, share)
         self._folder = folder
         self._metrics = metrics
@@ -116,11 +121,11 @@ class Batch:
         headers = {
             key: value for key, value in ((b"content-type", kind), (HEADER, header)) if value
         }
-        raw = np.frombuffer(numbers, np.float64).reshape(shape)
         try:
+            raw = self._predicted(numbers, shape)
             cells, _ = parses[route](body, headers)
         except Exception as error:  # noqa: BLE001  one request does not end the recording
-            self._drop(len(raw), error)
+            self._drop(shape[0], error)
             return
         self._loose.append(Answered(name, when, cells, raw))
         self._loose_rows += len(raw)
@@ -142,6 +147,13 @@ class Batch:
             self._metrics.recorded(rows)
         else:
             self._metrics.unrecorded("disk", rows)
+
+    def _predicted(self, data: bytes, shape: tuple[int, ...]) -> np.ndarray:
+        if isinstance(self._bundle, PyfuncBundle):
+            from serving.server.pyfunc_recorded import predicted
+
+            return predicted(data, shape[0], self._bundle.signature)
+        return np.frombuffer(data, np.float64).reshape(shape)
 
     def _tidy(self) -> None:
         loose, rows = self._loose, self._loose_rows

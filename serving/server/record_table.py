@@ -2,7 +2,8 @@
 
 Beside the schema's used columns, as the server has read them, there are `__time` (of the answer),
 `__request` (its id), `__row` (in the request), `__version`, `__prediction`, and for classes
-`__probabilities`. Numbers are float64, all else is text; missing is null.
+`__probabilities`. Numbers are float64, all else is text; missing is null. Of a model that Sixfold
+has not trained the columns are the signature's.
 """
 
 import io
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.server.bundle import Bundle
+from serving.server.bundle import Bundle, PyfuncBundle
 from serving.server.cells import Cell, Cells, Line
 from serving.server.moments import iso_text, parse_moment
 from serving.server.values import label, number, truth
@@ -60,7 +61,7 @@ class RecordTable:
         types = [DataType.timestamp("us", tz="UTC"), text, DataType.int32()]
         types.append(DataType.dictionary(DataType.int32(), text))
         types += [real if column.kind == "numeric" else text for column in columns]
-        types += [text, self._probabilities] if self._classes else [real]
+        types += [text, self._probabilities] if self._classes else [_prediction(bundle, real, text)]
         names = [*RESERVED[:4], *(column.name for column in columns)]
         names += RESERVED[4:] if self._classes else RESERVED[4:5]
         self._types = types
@@ -115,6 +116,8 @@ class RecordTable:
         from arro3.core import Array, list_array
 
         if not self._classes:
+            if raw.dtype == object:
+                return [Array(raw.tolist(), self._types[-1])]
             return [Array(np.ascontiguousarray(raw, np.float64))]
         labels = [self._classes[code] for code in raw.argmax(axis=1).tolist()]
         width = raw.shape[1]
@@ -122,6 +125,15 @@ class RecordTable:
         values = Array(np.ascontiguousarray(raw, np.float64).ravel())
         shares = list_array(Array(ends), values, type=self._probabilities)
         return [Array(labels, self._types[-2]), shares]
+
+
+def _prediction(bundle: Bundle, real: Any, text: Any) -> Any:
+    """The type of what is no class: of a model of others it may be a text."""
+    if isinstance(bundle, PyfuncBundle):
+        from serving.server.pyfunc_recorded import is_number
+
+        return real if is_number(bundle.signature) else text
+    return real
 
 
 def _reader(column: Column, missing: Missing) -> Callable[[Line], list[Any]]:

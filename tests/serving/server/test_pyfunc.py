@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +21,6 @@ from mlflow.pyfunc import load_model, scoring_server
 from serving.server.app import App
 from serving.server.bundle import PyfuncBundle, load_predictor, read_bundle
 from serving.server.metrics import Metrics
-from serving.server.pyfunc_spoken import tensors
 from serving.server.routes import NAMES
 from serving.server.settings import Settings
 from tests.serving.foreign import (
@@ -216,24 +214,6 @@ def test_a_column_is_named_whose_name_begins_as_anothers_does(tmp_path: Path) ->
         assert answer["message"] == f"expected {name!r} as double; see /docs"
 
 
-@pytest.mark.parametrize(
-    ("value", "data"),
-    [
-        (["\ud83d", "ü"], ["?", "ü"]),
-        (pd.DataFrame({"predict": ["a\udc00", None]}, dtype=object), ["a?", None]),
-        ([["\ud83d"], ["ü", 1]], ['["\\ud83d"]', '["ü",1]']),
-    ],
-)
-def test_half_a_character_can_be_written(value: Any, data: list[Any]) -> None:
-    (output,) = tensors(value)
-    assert output["data"] == data
-    assert orjson.dumps(output)
-
-
-def test_a_column_of_half_a_character_can_be_written() -> None:
-    assert [item["name"] for item in tensors({"\ud83d": [1]})] == ["?"]
-
-
 def test_an_example_that_was_made_may_be_refused(tmp_path: Path) -> None:
     """No city is called '', which is what a row made of the signature has."""
     model = save_table_model(tmp_path / "model", input_example=None)
@@ -248,6 +228,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
     bundle = bundle_of(save_table_model(tmp_path / "model"), tmp_path / "bundle")
     with running(bundle, workers=2) as server:
         yield server
+
+
+@pytest.mark.parametrize("shape", [[], [0], [-1]])
+def test_a_tensor_of_an_odd_shape_is_refused(tensor: Both, shape: list[int]) -> None:
+    inputs = [{"name": "any", "shape": shape, "datatype": "FP64", "data": [1.0]}]
+    tensor.infer({"inputs": inputs}, 400)
 
 
 @pytest.mark.slow
@@ -287,3 +273,13 @@ def test_a_models_own_code_may_be_called_like_ours(tmp_path: Path) -> None:
 def test_the_examples_of_a_bundle_are_few(tmp_path: Path) -> None:
     model = save_table_model(tmp_path / "model", input_example=people())
     assert len(example_of(bundle_of(model, tmp_path / "bundle"))["dataframe_split"]["data"]) == 5
+
+
+@pytest.mark.parametrize("kind", ["list", "dict"])
+def test_the_examples_of_tensors_are_few(tmp_path: Path, kind: str) -> None:
+    matrix = people()[["age", "children"]].to_numpy(np.float64)
+    example = matrix if kind == "list" else {"a": matrix, "b": matrix}
+    signature = infer_signature(example, matrix)
+    model = save_tensor_model(tmp_path / "model", input_example=example, signature=signature)
+    found = example_of(bundle_of(model, tmp_path / "bundle"))["inputs"]
+    assert {len(part) for part in ([found] if kind == "list" else found.values())} == {5}
