@@ -25,7 +25,7 @@ TARGETS = ("docker", "compose", "kubernetes")
 _ONLY = {
     "port": ("docker", "compose"),
     "replicas": ("kubernetes",),
-    "canary": ("kubernetes",),
+    "canary": ("docker", "kubernetes"),
     "gateway": ("kubernetes",),
     "monitor": ("kubernetes",),
     "namespace": ("kubernetes",),
@@ -89,6 +89,7 @@ def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
 
     \b
     sixfold deploy churn --to docker --port 8080
+    sixfold deploy churn --to docker --version 8 --canary 10
     sixfold deploy churn --to compose --write deploy-churn
     sixfold deploy churn --to kubernetes --replicas 3 --cpu 2 --memory 1g
     sixfold deploy churn --to kubernetes --version 8 --canary 10

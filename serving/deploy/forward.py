@@ -5,22 +5,19 @@ is the standard library alone, and uvloop where it is. Which server answers is w
 resolves to when a connection to it begins: the engine's name server says.
 
 A request whose server is gone before its answer is whole goes to another one (`exchange.py`).
+Where there is a canary, a request that begins goes to it if it is a prediction and its turn
+(`servers.py`); to the stable server goes all else, and what the canary has not answered.
 """
 
 import asyncio
 import signal
-import socket
 import sys
 from importlib import import_module
 from importlib.util import find_spec
 
 from serving.deploy.exchange import Exchange, Room
+from serving.deploy.servers import PAUSE, Canary, Stable
 
-#: A name's address counts for so long; who changes it waits longer before the old server ends.
-_FRESH = 0.2
-#: How long a connection waits for a server that listens: one that restarts is back by then.
-_PATIENCE = 20.0
-_PAUSE = 0.05
 #: At the end, how long connections may go on.
 _DRAIN = 10.0
 _BACKLOG = 2048
@@ -55,13 +52,16 @@ class Server(Side):
     Parameters
     ----------
     client : Client
+    address : str
+        Of a canary; '' for the stable server, wherever that is.
     """
 
     gone = False
 
-    def __init__(self, client: "Client") -> None:
+    def __init__(self, client: "Client", address: str) -> None:
         self._client = client
         self.other = client
+        self.address = address
 
     def data_received(self, data: bytes) -> None:
         """Hand on."""
@@ -71,43 +71,6 @@ class Server(Side):
         """It is gone."""
         self.gone = True
         self._client.lost(self)
-
-
-class Name:
-    """A name and the address that it had last."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._address = ""
-        self._asked = float("-inf")
-        self._lock = asyncio.Lock()
-
-    async def address(self) -> str:
-        """The address; the last one while the name is nobody's.
-
-        Raises
-        ------
-        OSError
-            It has never been anybody's.
-        """
-        loop = asyncio.get_running_loop()
-        async with self._lock:
-            began = loop.time()
-            if began - self._asked > _FRESH:
-                try:
-                    found = await loop.getaddrinfo(
-                        self._name, None, family=socket.AF_INET, type=socket.SOCK_STREAM
-                    )
-                    self._address = str(found[0][4][0])
-                except OSError:
-                    if not self._address:
-                        raise
-                self._asked = began
-            return self._address
-
-    def forget(self) -> None:
-        """Ask again next time: nobody listens at the address."""
-        self._asked = float("-inf")
 
 
 class Front:
@@ -121,8 +84,8 @@ class Front:
     """
 
     def __init__(self, name: str, port: int) -> None:
-        self.name = Name(name)
-        self.port = port
+        self.stable = Stable(name, port)
+        self.canary = Canary(name, port)
         self.room = Room()
         self.clients: set[Client] = set()
         self.ends = False
@@ -130,6 +93,8 @@ class Front:
 
 class Client(Side):
     """A client, which waits until a server listens.
+
+    It may have two of them: one waits while the other answers.
 
     Parameters
     ----------
@@ -139,6 +104,7 @@ class Client(Side):
     def __init__(self, front: Front) -> None:
         self._front = front
         self._exchange = Exchange(front.room)
+        self._servers: dict[str, Server] = {}
         self._task: asyncio.Task[None] | None = None
         self._unsent: list[bytes] = []
         self._waits = 0
@@ -155,6 +121,8 @@ class Client(Side):
 
     def data_received(self, data: bytes) -> None:
         """Hand on, or keep until there is somebody to hand it to."""
+        if self._exchange.idle:
+            self._choose(self._front.canary.turn() if data.startswith(b"POST ") else "")
         self._send(self._exchange.asked(data))
         if self.other:
             self.other.transport.write(data)
@@ -180,8 +148,21 @@ class Client(Side):
             self._task.cancel()
         if self._ends:
             self._ends.cancel()
-        if self.other:
-            self.other.transport.close()
+        for server in list(self._servers.values()):
+            server.transport.close()
+
+    def _choose(self, address: str) -> None:
+        """The server for a request that begins, which is found if it is not there."""
+        server = self._servers.get(address)
+        if server and server is self.other:
+            return
+        self.other = server
+        if self._ends:
+            self._ends.cancel()
+        if server:
+            self._keep_pace(server)
+        elif address:
+            self._look(address)
 
     def answered(self, data: bytes) -> None:
         """Hand an answer on."""
@@ -194,6 +175,8 @@ class Client(Side):
 
     def lost(self, server: Server) -> None:
         """The server is gone: so goes the client, unless another one can answer."""
+        if self._servers.get(server.address) is server:
+            del self._servers[server.address]
         if self.other is not server or self.transport.is_closing():
             return
         self.other = None
@@ -219,28 +202,31 @@ class Client(Side):
         self._front.room.left += self._waits - waits
         self._waits = waits
 
-    def _look(self) -> None:
-        if self._ends:
-            self._ends.cancel()
-        self._task = asyncio.get_running_loop().create_task(self._connect())
+    def _keep_pace(self, server: Server) -> None:
+        """Have a server send only while the client reads."""
+        if server.transport.is_closing():
+            return
+        if self._waits:
+            server.transport.pause_reading()
+        else:
+            server.transport.resume_reading()
 
-    async def _connect(self) -> None:
-        loop, name = asyncio.get_running_loop(), self._front.name
-        until = loop.time() + _PATIENCE
-        while True:
-            try:
-                address = await name.address()
-                _, side = await loop.create_connection(
-                    lambda: Server(self), address, self._front.port
-                )
-                break
-            except OSError:
-                name.forget()
-            if loop.time() > until:
-                self.transport.abort()
-                return
-            await asyncio.sleep(_PAUSE)
+    def _look(self, address: str = "") -> None:
+        if self._task:
+            self._task.cancel()
+        self._task = asyncio.get_running_loop().create_task(self._connect(address))
+
+    async def _connect(self, address: str) -> None:
+        side = None
+        if address:
+            side = await self._front.canary.connect(address, lambda: Server(self, address))
+        side = side or self._servers.get("")
+        side = side or await self._front.stable.connect(lambda: Server(self, ""))
+        if side is None:
+            self.transport.abort()
+            return
         self._task, self.other = None, side
+        self._servers[side.address] = side
         for data in self._unsent:
             side.transport.write(data)
         self._unsent = []
@@ -249,8 +235,7 @@ class Client(Side):
             return
         if self._ended:
             side.transport.write_eof()
-        if self._waits and not side.transport.is_closing():
-            side.transport.pause_reading()
+        self._keep_pace(side)
         if not self.transport.is_closing():
             self.transport.resume_reading()
 
@@ -268,12 +253,14 @@ async def forward(port: int, name: str, to: int) -> None:
         port,
         backlog=_BACKLOG,
     )
+    watch = loop.create_task(front.canary.watch())
     await ended.wait()
+    watch.cancel()
     server.close()
     front.ends = True
     until = loop.time() + _DRAIN
     while front.clients and loop.time() < until:
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(PAUSE)
 
 
 def main(port: str, name: str, to: str) -> None:

@@ -24,7 +24,7 @@ HOST = "127.0.0.1"
 #: Of the server, and of the front in its own container.
 INSIDE = 8080
 _DEFAULT_PORT = 8080
-_TEXTS = ("exchange.py", "forward.py")
+_TEXTS = ("exchange.py", "servers.py", "forward.py")
 _OURS = re.compile(r"^from serving\..*\n", re.MULTILINE)
 _MEMORY = 128 << 20
 
@@ -36,14 +36,26 @@ def keep_port(
     made: list[Any],
     say: Callable[[str], None],
 ) -> tuple[Any, Any]:
-    """The container that keeps the port; and the one before it, where the port is to change."""
+    """The container that keeps the port; and the one before it, where the port is to change.
+
+    Raises
+    ------
+    UserError
+        The port is taken; a canary is wanted, and the front that is there does not know any.
+    """
     name = deployment(release.model)
     before = find(engine, f"{name}-front")
     if before and wanted.port in (0, published_port(before)):
         if before.labels.get(PROGRAM) != mark():
+            once = f"once: `sixfold undeploy {release.model} --to docker`, then deploy again"
+            if wanted.canary:
+                raise UserError(
+                    f"expected a front of this Sixfold, which knows canaries, got {before.name} of "
+                    f"another; {once}"
+                )
             say(
                 f"{before.name} is of another Sixfold, and goes on as it is; to have this one's, "
-                f"once: `sixfold undeploy {release.model} --to docker`, then deploy again"
+                f"{once}"
             )
         before.start()  # does nothing where it runs
         return before, None

@@ -22,7 +22,7 @@ from serving.deploy.names import deployment, slug
 from serving.deploy.recording import volume_name
 from serving.deploy.rollout import Failed, NoImage, wait
 from serving.deploy.rollout import revision as revision_of
-from serving.deploy.wanted import Release, Wanted, read_token, written
+from serving.deploy.wanted import Release, Wanted, read_token, without_stable, written
 from training.errors import SixfoldError, UserError
 
 _SMOKE = Path(__file__).with_name("smoke.py")
@@ -190,10 +190,7 @@ def remove(kubectl: Kubectl, model: str, recordings: bool = False) -> list[str]:
 
 def _check(apis: list[str], wanted: Wanted, is_there: bool) -> None:
     if wanted.canary and not is_there:
-        raise UserError(
-            f"expected a version of {wanted.model} that a canary can be beside, got none in this "
-            "namespace; deploy one without --canary first"
-        )
+        raise without_stable(wanted.model, "in this namespace")
     if wanted.canary and not manifests.gateway_api(apis):
         raise UserError(
             "expected a cluster with the Gateway API, got one without gateway.networking.k8s.io; "

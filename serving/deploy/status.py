@@ -10,6 +10,7 @@ from serving.deploy.front import find as find_container
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
 from serving.deploy.names import MODEL, deployment, slug
 from serving.deploy.recording import PROJECT
+from serving.deploy.servers import share_of
 from serving.labels import MODEL as IMAGE_MODEL
 from serving.labels import VERSION
 from training.errors import UserError
@@ -151,7 +152,9 @@ def in_docker(engine: Any, model: str) -> list[Deployed]:
     for container in engine.containers.list(all=True, filters={"label": f"{MODEL}={model}"}):
         labels = container.labels
         is_compose = PROJECT in labels
-        if labels.get(ROLE) == "front" or (not is_compose and container.name != name):
+        is_stable = is_compose or container.name == name
+        share = 100 if is_stable else share_of(name, container.name)
+        if labels.get(ROLE) == "front" or not share:
             continue  # what is coming or going counts for nothing
         state = container.attrs["State"]
         health = state.get("Health", {}).get("Status", "")
@@ -168,6 +171,7 @@ def in_docker(engine: Any, model: str) -> list[Deployed]:
                 image=container.attrs["Config"]["Image"],
                 ready=ready,
                 is_ready=ready in ("healthy", "running", "starting"),
+                share=share,
                 url=f"http://{HOST}:{port}" if port else "",
             )
         )

@@ -29,15 +29,19 @@ def _to_docker(
     ask = curl(done.url, done.sample)
     if done.asks_token:
         ask += ' -H "Authorization: Bearer $TOKEN"'
-    before = f", in place of {done.before}" if done.before else ""
+    is_all = done.share == 100
+    part = "" if is_all else f" {done.share} % of the requests"
+    beside = "in place of" if is_all else "beside"
+    before = f", {beside} {done.before}" if done.before else ""
     return {
         "version": found.version,
         "image": found.image,
         "name": done.name,
         "url": done.url,
+        "share": done.share,
         "before": done.before,
         "said": [
-            f"{found.model} version {found.version} answers at {done.url}{before} "
+            f"{found.model} version {found.version} answers{part} at {done.url}{before} "
             f"(container {done.name})",
             ask,
         ],

@@ -107,6 +107,14 @@ def release(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) 
     return Release(version.model, version.version, version.run_id, image)
 
 
+def without_stable(model: str, where: str) -> UserError:
+    """What a canary is refused with where nothing else answers."""
+    return UserError(
+        f"expected a version of {model} that a canary can be beside, got none {where}; deploy one "
+        "without --canary first"
+    )
+
+
 def read_token(file: Path | None) -> str:
     """The token in a file; '' if there is no file.
 

@@ -1,5 +1,6 @@
 """`sixfold deploy` on this machine: Docker, under load and back from a bad version; Compose."""
 
+import http.client
 import json
 import os
 import shlex
@@ -7,6 +8,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,21 @@ def status(model: Released, code: int) -> dict[str, Any]:
     return found
 
 
+def ask_for_versions(port: int, model: Released, times: int) -> Counter[str]:
+    """Whose answers came over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    found: Counter[str] = Counter()
+    for _ in range(times):
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", "/invocations", json.dumps(model.body), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        assert json.loads(answer.read())["predictions"]
+        found[answer.getheader("sixfold-version", "?").rpartition("/")[2]] += 1
+    connection.close()
+    return found
+
+
 def undeploy(model: Released, code: int = 0) -> str:
     return call(model.folder, "sixfold", ["undeploy", model.model, "--to", "docker"], code=code)
 
@@ -112,6 +129,63 @@ def test_to_the_next_version_under_load_and_back_from_a_bad_one(
     assert containers(engine, model) == [model.name, f"{model.name}-front"]
     assert model.name in undeploy(model)
     assert "got nothing" in undeploy(model, code=2)
+
+
+def test_a_canary_has_its_share(model: Released, engine: docker.DockerClient) -> None:
+    (port,) = free_ports(1)
+    printed = model.deploy("docker", "2", "--canary", "10", code=2)
+    assert f"expected a version of {model.model} that a canary can be beside, got none" in printed
+    assert containers(engine, model) == []
+    model.deploy("docker", "1", "--port", str(port))
+
+    # What does not answer as recorded has no request, and leaves nothing.
+    wrong = model.images["1"]
+    printed = model.deploy("docker", "2", "--canary", "50", image=wrong, code=1)
+    assert "version 1 goes on answering" in printed
+    both = [model.name, f"{model.name}-front"]
+    assert containers(engine, model) == both
+
+    printed = model.deploy("docker", "2", "--canary", "10")
+    canary = f"{model.name}-canary-10"
+    assert f"version 2 answers 10 % of the requests at http://127.0.0.1:{port}" in printed
+    assert f", beside version 1 (container {canary})" in printed
+    answers = ask_for_versions(port, model, 300)
+    assert abs(answers["2"] - 30) <= 1
+    assert answers.total() == 300
+    assert answers.keys() == {"1", "2"}
+    found = {item["name"]: item for item in status(model, code=0)["deployed"]}
+    assert (found[model.name]["version"], found[model.name]["share"]) == ("1", 100)
+    assert (found[canary]["version"], found[canary]["share"]) == ("2", 10)
+    printed = call(model.folder, "sixfold", ["status", model.model])
+    assert f", 10 % of the requests ({canary}, http://127.0.0.1:{port})" in printed
+    assert canary in undeploy(model)
+    assert containers(engine, model) == []
+
+
+def test_a_canary_is_replaced_killed_and_all_without_a_lost_request(
+    model: Released, engine: docker.DockerClient
+) -> None:
+    (port,) = free_ports(1)
+    both = [model.name, f"{model.name}-front"]
+    model.deploy("docker", "1", "--port", str(port))
+    model.deploy("docker", "2", "--canary", "10")
+    with load("127.0.0.1", port, model.body) as seen:
+        model.deploy("docker", "2", "--canary", "40")
+        canary = f"{model.name}-canary-40"
+        assert containers(engine, model) == sorted([*both, canary])
+        answers = ask_for_versions(port, model, 300)
+        assert answers.keys() == {"1", "2"}
+        engine.containers.get(canary).kill()
+        assert ask_for_versions(port, model, 100) == {"1": 100}
+        assert f"docker ({canary}) is not ready" in status(model, code=1)["differences"][0]
+        engine.containers.get(canary).start()
+        wait_until(lambda: "2" in ask_for_versions(port, model, 10))
+
+        assert "in place of version 1" in model.deploy("docker", "2")
+        assert containers(engine, model) == both
+        assert ask_for_versions(port, model, 100) == {"2": 100}
+    assert seen.failures == []
+    undeploy(model)
 
 
 def test_recordings_outlive_versions_and_their_containers(
@@ -228,6 +302,12 @@ def test_a_token_stays_until_another_is_given(
     model.deploy("docker", "2", "--token-file", str(file))
     assert ask(port, model, "first-token") == 401
     assert ask(port, model, "second-token") == 200
+    canary = ["--canary", "50"]
+    printed = model.deploy("docker", "1", *canary, "--token-file", str(file), code=2)
+    assert "expected no --token-file with --canary" in printed
+    model.deploy("docker", "1", *canary)
+    assert [ask(port, model) for _ in range(4)] == [401] * 4
+    assert [ask(port, model, "second-token") for _ in range(4)] == [200] * 4
     kept = list((tmp_path / "state").rglob("token-*"))
     assert len(kept) == 1
     assert kept[0].parent.stat().st_mode & 0o777 == 0o700

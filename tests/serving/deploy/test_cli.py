@@ -11,7 +11,8 @@ from sixfold import main
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--to", "docker", "--canary", "10"], "expected no --canary with --to docker"),
+        (["--to", "compose", "--canary", "10"], "or deploy --to docker or kubernetes"),
+        (["--to", "docker", "--gateway", "a"], "expected no --gateway with --to docker"),
         (["--to", "docker", "--replicas", "2"], "expected no --replicas with --to docker"),
         (["--to", "compose", "--namespace", "a"], "expected no --namespace with --to compose"),
         (["--to", "kubernetes", "--port", "80"], "expected no --port with --to kubernetes"),
