@@ -51,9 +51,10 @@ test: ## set everything up, then run every test (TESTS=tests/training runs some)
 	@containers/setup environment engine base image test-tools
 	@.venv/bin/python -m pytest $(TESTS) $(ARGS)
 
+# A file to a process, in order: a package's tests share a store, which is the current one until the end.
 test-fast: ## run the tests that need no container, server or browser
 	@containers/setup environment
-	@.venv/bin/python -m pytest -n logical --dist loadgroup -m "$(FAST)" $(TESTS) $(ARGS)
+	@.venv/bin/python -m pytest -n logical --dist loadfile --no-loadscope-reorder -m "$(FAST)" $(TESTS) $(ARGS)
 
 lint: ## ruff, mypy and shellcheck
 	@containers/setup environment

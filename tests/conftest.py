@@ -1,18 +1,27 @@
-"""Fixtures of every test: the real services, each started when a test first asks for it."""
+"""Fixtures of every test: real services and a registry, each made when a test first asks for it."""
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.registry.shared import registry, three_versions
 from tests.services.chromium import browser
 from tests.services.cluster import cluster, cluster_header, leave_out_without_cluster
 from tests.services.mlflow_server import mlflow_server, secured_mlflow_server
 from tests.services.postgres import postgres
 from tests.services.s3 import s3
 
-__all__ = ["browser", "cluster", "mlflow_server", "postgres", "s3", "secured_mlflow_server"]
+__all__ = [
+    "browser",
+    "cluster",
+    "mlflow_server",
+    "postgres",
+    "registry",
+    "s3",
+    "secured_mlflow_server",
+    "three_versions",
+]
 
 # No example is timed: on a busy machine any may take long. All else stays as Hypothesis has it,
 # which in CI takes the same examples each time.
@@ -37,8 +46,5 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot be run here, and say what belongs together."""
+    """Leave out what cannot be run here."""
     leave_out_without_cluster(config, items)
-    for item in items:  # each package's tests share a store: they stay in one process
-        package = item.path.relative_to(Path(__file__).parent).parts[0]
-        item.add_marker(pytest.mark.xdist_group(package))

@@ -93,6 +93,7 @@ def test_a_token_that_changes_changes_the_pods(
     assert marks[0] == marks[1] != marks[2] == pods["metadata"]["annotations"][manifests.TOKEN]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["first", ""])
 def test_what_is_taken_back_has_its_token_again(
     objects: Callable[[], dict[str, Any]], tmp_path: Path, before: str
@@ -104,6 +105,7 @@ def test_what_is_taken_back_has_its_token_again(
     assert objects().get("secret/sixfold-churn-token") == secret
 
 
+@pytest.mark.slow
 def test_a_canary_becomes_all(objects: Callable[[], dict[str, Any]]) -> None:
     with pytest.raises(UserError, match="that a canary can be beside"):
         roll_out(Kubectl(), NEXT, replace(WANTED, canary=10), quiet)
@@ -144,6 +146,7 @@ def test_a_first_version_that_answers_wrongly_leaves_nothing(
     assert objects() == {}
 
 
+@pytest.mark.slow
 def test_removing_takes_all_of_it(objects: Callable[[], dict[str, Any]]) -> None:
     roll_out(Kubectl(), CHURN, WANTED, quiet)
     roll_out(Kubectl(), NEXT, replace(WANTED, canary=10), quiet)
@@ -179,6 +182,7 @@ def test_recordings_outlive_what_has_made_them(objects: Callable[[], dict[str, A
     assert objects() == {}
 
 
+@pytest.mark.slow
 def test_what_is_there_keeps_the_autoscalers_number(objects: Callable[[], dict[str, Any]]) -> None:
     roll_out(Kubectl(), CHURN, WANTED, quiet)
     store = objects()

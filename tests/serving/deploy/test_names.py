@@ -24,7 +24,7 @@ def test_names_that_look_alike_stay_apart() -> None:
     assert slug("Churn EU").startswith("churn-eu-")
 
 
-@given(st.text(min_size=1, max_size=300))
+@given(st.text(min_size=1, max_size=100))
 def test_every_name_is_a_dns_label(model: str) -> None:
     name = f"{deployment(model)}-front-next"
     assert _LABEL.fullmatch(name)
