@@ -15,6 +15,7 @@ from registry.policy import Policy
 from registry.probe import Job, Probe, run_probes
 from registry.rows import Rows, find_rows
 from registry.version import Facts, TrainedRows, Version, local_model
+from training.tracking import first_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -228,8 +229,7 @@ def _downloaded(version: Version, folder: Path) -> Path | str:
     try:
         return local_model(version, folder)
     except (MlflowException, OSError) as error:  # requests' errors are OSErrors
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return f"its files could not be downloaded: {first[:300]}"
+        return f"its files could not be downloaded: {first_line(error)}"
 
 
 def _rows_wanted(policy: Policy) -> bool:

@@ -66,16 +66,13 @@ def reported(doing: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         if _READ_ONLY.search(str(error)):
             raise UserError(
-                f"expected a registry that may be written to for {doing}, got {said}; use an "
-                "account that may edit it"
+                f"expected a registry that may be written to for {doing}, got "
+                f"{tracking.first_line(error)}; use an account that may edit it"
             ) from None
-        raise UserError(
-            f"expected an answer of the tracking server, which failed while {doing}, after several "
-            f"tries: {said}; run the command again: it finishes or undoes what was begun"
-        ) from None
+        mend = "run the command again: it finishes or undoes what was begun"
+        raise tracking.unanswered(error, doing, mend) from None
 
 
 def user() -> str:
@@ -237,19 +234,17 @@ def read_texts(wanted: Mapping[str, tuple[Any, str]]) -> dict[str, str]:
     Parameters
     ----------
     wanted : mapping of a name to (run, path)
+
+    Raises
+    ------
+    MlflowException
+        The store has failed to answer.
     """
-    from mlflow.artifacts import load_text
-    from mlflow.exceptions import MlflowException
+    from training.history import read_text
 
-    def read(item: tuple[Any, str]) -> str:
-        run, path = item
-        try:
-            return str(load_text(f"{run.info.artifact_uri}/{path}"))
-        except (MlflowException, OSError):
-            return ""
-
+    runs, paths = zip(*wanted.values(), strict=True)
     with ThreadPoolExecutor(len(wanted)) as pool:
-        return dict(zip(wanted, pool.map(read, wanted.values()), strict=True))
+        return dict(zip(wanted, pool.map(read_text, runs, paths), strict=True))
 
 
 def rows_reader(client: "MlflowClient") -> Callable[[Facts], TrainedRows]:

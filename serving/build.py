@@ -31,6 +31,7 @@ from serving.server.bundle import PYFUNC
 from training.aside import call_aside, import_ahead
 from training.console import write_report
 from training.errors import SixfoldError, UserError
+from training.tracking import first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -260,8 +261,6 @@ def _keep(
     say: Callable[[str], None],
 ) -> None:
     """Write the list of what is in an image: beside it, and among the artifacts of its run."""
-    from mlflow.exceptions import MlflowException
-
     if file:
         write_report(file, listed, "--sbom")
     if not run_id:
@@ -269,8 +268,9 @@ def _keep(
         return
     try:
         client.log_text(run_id, listed, f"serving/{name}.cdx.json")
-    except MlflowException as error:  # who may build an image need not be let write to the run
-        say(f"the image's list of components is not kept in its run: {str(error)[:200]}")
+    # MLflow's own, requests' or boto3's: who may build an image need not be let write to the run.
+    except Exception as error:  # noqa: BLE001
+        say(f"the image's list of components is not kept in its run: {first_line(error)}")
 
 
 def _told(version: Version) -> dict[str, str]:

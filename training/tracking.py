@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import re
 import socket
 import subprocess
 from functools import cache
@@ -20,6 +21,8 @@ IMAGE_VARIABLE = "SIXFOLD_IMAGE"
 #: Set in a candidate's own container: the run it belongs to, and to leave talk to the caller.
 PARENT_VARIABLE = "SIXFOLD_PARENT_RUN"
 QUIET_VARIABLE = "SIXFOLD_QUIET"
+#: Logins and queries of addresses, which MLflow's messages hold whole.
+SECRET = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
 _PATIENCE = 5.0
 #: MLflow's codes; the last one is of what cannot be anything's id.
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "INVALID_PARAMETER_VALUE")
@@ -60,16 +63,29 @@ def check_server(mend: str = "correct MLFLOW_TRACKING_URI or its credentials") -
     try:
         mlflow.MlflowClient().search_experiments(max_results=1)
     except Exception as error:  # noqa: BLE001  MLflow's own, requests', SQLAlchemy's, the driver's
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         where = f"{parts.scheme}://{parts.hostname}" if parts.hostname else parts.scheme
         raise UserError(
-            f"expected an MLflow tracking store at {where}, got {first[:200]}; {mend}"
+            f"expected an MLflow tracking store at {where}, got {first_line(error)}; {mend}"
         ) from None
 
 
 def is_absent(error: "MlflowException") -> bool:
     """Whether a store has answered that there is no such thing; else it has failed to answer."""
     return error.error_code in _ABSENT
+
+
+def unanswered(error: Exception, doing: str, mend: str = "run the command again") -> UserError:
+    """What a user is told of a store that has failed each time that MLflow has asked it."""
+    return UserError(
+        f"expected an answer of the tracking server, which failed while {doing}, after several "
+        f"tries: {first_line(error)}; {mend}"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without anything secret of addresses."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return SECRET.sub("", line)[:300]
 
 
 def location() -> str:

@@ -1,11 +1,9 @@
 """Tables that are artifacts in MLflow: `runs:/…`, `mlflow-artifacts:/…`, `models:/…`."""
 
-import re
 from pathlib import Path
 
 from training.errors import UserError
-
-_SECRET = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
+from training.tracking import SECRET
 
 
 def fetch(source: str, folder: Path) -> Path:
@@ -23,8 +21,7 @@ def fetch(source: str, folder: Path) -> Path:
     try:
         found = Path(download_artifacts(artifact_uri=source, dst_path=str(folder)))
     except (MlflowException, requests.RequestException, OSError, ValueError) as error:
-        # MLflow's messages hold whole addresses, the tracking server's password included.
-        reason = _SECRET.sub("", " ".join(str(error).split()))[:200]
+        reason = SECRET.sub("", " ".join(str(error).split()))[:200]
         raise UserError(
             f"expected a table at {source}, got no such artifact ({reason}); check the address and "
             f"MLFLOW_TRACKING_URI"
