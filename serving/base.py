@@ -140,8 +140,8 @@ def read_file(engine: Any, image: str, path: str) -> bytes:
 def python_image(engine: Any, platform: str) -> str:
     """The name of the Python image of a platform, which is pulled if it is not there.
 
-    What is called `python:3.11-slim` already goes on being called so: the training image starts
-    from it.
+    What is called `python:3.11-slim` already goes on being called so, and no image of another
+    platform than the engine's comes to be: the training image starts from it.
 
     Raises
     ------
@@ -159,18 +159,22 @@ def python_image(engine: Any, platform: str) -> str:
         pulled = engine.images.pull(PYTHON, platform=platform)
     except APIError:
         pulled = None
-    if pulled and before:
-        before.tag(PYTHON)
     # A registry that has the image of one platform alone hands that out, whatever is asked for.
-    if not pulled or not _is_of(pulled, platform):
+    is_right = pulled is not None and _is_of(pulled, platform)
+    if is_right and not before and platform == _platform_of(engine):
+        return PYTHON
+    if is_right:
+        pulled.tag(own)
+    if before:
+        before.tag(PYTHON)
+    elif pulled:
+        engines.remove(engine, PYTHON, layers=False)
+    if not is_right:
         raise UserError(
             f"expected the image {PYTHON} for {platform}, got none here and no registry that has "
             f"it; load it (docker load -i FILE) and call it {own}, or for this machine's own "
             "platform: `containers/setup base`"
         )
-    if not before:
-        return PYTHON
-    pulled.tag(own)
     return own
 
 
@@ -181,6 +185,11 @@ def _found(engine: Any, name: str) -> Any:
         return engine.images.get(name)
     except ImageNotFound:
         return None
+
+
+def _platform_of(engine: Any) -> str:
+    about = engine.version()
+    return f"{about['Os']}/{about['Arch']}"
 
 
 def _is_of(image: Any, platform: str) -> bool:

@@ -21,7 +21,7 @@ from serving import engine as engines
 from serving.base import base_image
 from serving.check import Checked, check_image
 from serving.compile import Compiled
-from serving.image import PLATFORM, with_mlflow, without_mlflow
+from serving.image import PLATFORM, check_platform, with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
 from serving.origin import read_origin
 from serving.packages import model_packages
@@ -117,11 +117,12 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     Raises
     ------
     UserError
-        No such version, nothing in Production, no Docker, a name that no image may have, a model
-        without a signature, or a registry that does not take the image.
+        No such version, nothing in Production, no Docker, a platform or name that no image may
+        have, a model without a signature, or a registry that does not take the image.
     SixfoldError
         The image has failed one of its checks, and is removed.
     """
+    check_platform(wanted.platform)
     import_ahead("serving.preload")
     with reported("reading the registry"):
         version = find(client, wanted.model, wanted.version)

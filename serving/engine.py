@@ -28,6 +28,9 @@ _PATIENCE = 600.0
 _SHOWN_LINES = 3
 _NEW = 3600.0  # seconds
 _TIMES = 0  # of the files in a build's context: the same files make the same layer
+_INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+#: No login and no query; tokens in a path have digits or capitals (`containers/setup` has it, too).
+_PLAIN = re.compile(r"https?://[^/@?#]*[a-z/+._-]*")
 _IMAGE = re.compile(r"^ ---> ([0-9a-f]{12})$", re.MULTILINE)
 _CONTAINER = re.compile(r"^ ---> Running in ([0-9a-f]{12})$", re.MULTILINE)
 
@@ -136,16 +139,16 @@ def build(
         ):
             log += event.get("stream", "")
             if "error" in event:
-                if "exec format error" in log:
+                # Some runtimes start the program, others refuse to.
+                if "exec format error" in log + event["error"]:
                     raise UserError(_NO_EMULATION.format(options.get("platform")))
                 raise SixfoldError(_failure(tag, f"{log}\n{event['error']}"))
         return engine.images.get(tag)
     except APIError as error:
         raise SixfoldError(_failure(tag, error.explanation or str(error))) from None
     finally:
-        # A stage's history has the arguments of the build, among them an index's password.
-        has_secret = any("@" in value for value in options.get("buildargs", {}).values())
-        _remove_left(engine, log, stages=has_secret)
+        # A stage's history has the arguments of the build that it asks for.
+        _remove_left(engine, log, stages=_have_secret(options.get("buildargs", {})))
         if "target" in options:
             _remove_stages(engine, dockerfile, log)
 
@@ -189,6 +192,12 @@ def remove(engine: Any, name: str, *, layers: bool = True) -> None:
     except APIError as error:
         if error.status_code not in (404, 409):  # not there; or somebody's container runs from it
             raise
+
+
+def _have_secret(arguments: Mapping[str, str]) -> bool:
+    """Whether a build's package indexes have anything in their addresses that may be a secret."""
+    addresses = [address for name in _INDEXES for address in arguments.get(name, "").split()]
+    return not all(_PLAIN.fullmatch(address) for address in addresses)
 
 
 def _remove_left(engine: Any, log: str, *, stages: bool = False) -> None:

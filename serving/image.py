@@ -1,6 +1,7 @@
 """A bundle becomes an image: through MLflow's own build, or by a Dockerfile of ours."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +10,28 @@ from typing import Any
 
 from serving import engine as engines
 from serving.labels import label
+from training.errors import UserError
 
 #: Where a bundle is in an image, and in the model's folder that MLflow puts there.
 BUNDLE = "/opt/ml/model/sixfold"
 #: That MLflow builds for.
 PLATFORM = "linux/amd64"
 _FOLDER = "sixfold"
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?")
+
+
+def check_platform(platform: str) -> None:
+    """Refuse what is not one platform.
+
+    Raises
+    ------
+    UserError
+    """
+    if not _PLATFORM.fullmatch(platform):
+        raise UserError(
+            f"expected one platform, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, got {platform!r}; "
+            f"e.g. --platform {PLATFORM}; build again for another one, with a --tag of its own"
+        )
 
 
 def with_mlflow(

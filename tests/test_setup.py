@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -192,6 +193,55 @@ def test_a_failed_build_leaves_nothing_behind(copy: Path) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize("last", ["true", "false"])
+@pytest.mark.parametrize(
+    ("index", "is_kept"),
+    [
+        ("https://{}.example/root/simple/", True),
+        ("https://ada:{}@index.example/simple", False),
+        ("https://index.example/{}/simple", False),
+    ],
+)
+def test_a_stage_is_kept_unless_a_secret_is_in_its_history(
+    copy: Path, index: str, is_kept: bool, last: str
+) -> None:
+    """Whether the build succeeds or not."""
+    word = secrets.token_hex(8)
+    script = copy / "containers" / "setup"
+    text = script.read_text().replace("sixfold.stage", f"sixfold.{word}")
+    script.write_text(text.replace(IMAGE, f"sixfold-test:{word}"))
+    (copy / "containers" / "training.Dockerfile").write_text(
+        f"ARG BASE\nFROM ${{BASE}} AS environment\nLABEL sixfold.{word}=build\n"
+        "ARG PIP_INDEX_URL\nRUN echo > /made\n"
+        f"FROM ${{BASE}}\nCOPY --from=environment /made /\nRUN {last}\n"
+    )
+    index = index.format(secret := secrets.token_hex(8))
+    # BuildKit leaves no images of stages.
+    settings = {"DOCKER_BUILDKIT": "0", "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": index}
+    try:
+        done = setup("image", folder=copy, environment=settings)
+        assert done.returncode == (0 if last == "true" else 2), done.stderr
+        told = [str(docker("history", "--no-trunc", id_)) for id_ in stages_of(word)]
+        assert bool(told) == is_kept
+        assert any(secret in text for text in told) == is_kept
+    finally:
+        left = [*stages_of(word), *docker("image", "ls", "--quiet", f"sixfold-test:{word}")]
+        if left:
+            docker("rmi", "--force", *left)
+
+
+def stages_of(word: str) -> list[str]:
+    """The images of stages, by id."""
+    return docker("image", "ls", "--quiet", "--filter", f"label=sixfold.{word}")
+
+
+def docker(*words: str) -> list[str]:
+    """What the command prints, by line."""
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.docker
 def test_the_image_runs_as_anybody_and_holds_no_tools() -> None:
     assert setup("image").returncode == 0
     script = (
@@ -222,9 +272,7 @@ def test_the_image_runs_as_anybody_and_holds_no_tools() -> None:
 @pytest.mark.docker
 def test_nobody_is_root_unless_asked_for() -> None:
     assert setup("image").returncode == 0
-    command = ["docker", "image", "inspect", "--format", "{{.Config.User}}", IMAGE]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "1000:1000"
+    assert docker("image", "inspect", "--format", "{{.Config.User}}", IMAGE) == ["1000:1000"]
 
 
 def full_disk(folder: Path) -> None:
@@ -237,12 +285,8 @@ def full_disk(folder: Path) -> None:
     (folder / "df").chmod(0o755)
 
 
-def engine_holds() -> tuple[str, str]:
+def engine_holds() -> tuple[list[str], list[str]]:
     """All containers and dangling images, by id."""
-    containers = ["docker", "ps", "--all", "--quiet"]
-    images = ["docker", "image", "ls", "--quiet", "--filter", "dangling=true"]
-    found = [
-        subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        for command in (containers, images)
-    ]
-    return found[0], found[1]
+    containers = docker("ps", "--all", "--quiet")
+    images = docker("image", "ls", "--quiet", "--filter", "dangling=true")
+    return containers, images

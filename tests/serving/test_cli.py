@@ -69,6 +69,14 @@ def test_an_image_that_cannot_be_called_so_is_one_line(registry: mlflow.MlflowCl
     assert "--tag churn:1" in only_error(sixfold("build", "churn", "--tag", "Churn"))
 
 
+@pytest.mark.parametrize("platform", ["linux/amd64,linux/arm64", "arm64", "linux/", ""])
+def test_what_is_not_one_platform_is_one_line(registry: mlflow.MlflowClient, platform: str) -> None:
+    to_production(registry, "1")
+    said = only_error(sixfold("build", "churn", "--platform", platform))
+    assert "expected one platform, OS/ARCHITECTURE" in said
+    assert f"got {platform!r}" in said
+
+
 @pytest.mark.docker
 @pytest.mark.parametrize("words", [[], ["--slim"]])
 def test_a_platform_that_cannot_be_had_is_one_line(
