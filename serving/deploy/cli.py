@@ -197,6 +197,11 @@ def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
     from serving.deploy.wanted import LEAST_MEMORY, Wanted, parse_cpu
 
     _check_options(to, asked)
+    if asked["canary"] and asked["token_file"] and not asked["write"]:
+        raise UserError(
+            "expected no --token-file with --canary, which asks for the token of the version that "
+            "it is beside; leave it out"
+        )
     if asked["record"] and to == "kubernetes":
         raise UserError(
             f"expected --record without a folder with --to kubernetes, got {asked['record']!r}; "

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from serving.deploy.container import Wrong, ask, end, keep, sample, start, token_file, version
-from serving.deploy.front import HOST, INSIDE, find, keep_port, published_port
+from serving.deploy.front import HOST, INSIDE, ROLE, find, keep_port, published_port
 from serving.deploy.names import MODEL, deployment
+from serving.deploy.recording import PROJECT
 from serving.deploy.servers import canary_of, share_of
 from serving.deploy.state import State
 from serving.deploy.wanted import Release, Wanted, read_token, without_stable
@@ -32,6 +33,8 @@ from training.errors import SixfoldError, UserError
 
 #: Longer than a front takes what it knows of names for known (`servers._FRESH`, `_LOOK`).
 _SETTLE = 1.0
+#: What a server's name ends in from when another gets it until that one has proved itself.
+_OLD = "-old"
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,9 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
     """
     name = deployment(release.model)
     with State(name) as state:
-        _recover(engine, name)
-        old, former = find(engine, name), _canary(engine, release.model)
-        _check(wanted, old)
+        _recover(engine, release.model)
+        check(engine, wanted)
+        old, former = find(engine, name, release.model), _canary(engine, release.model)
         token = _token(state, wanted, old)
         made: list[Any] = []
         renamed: list[tuple[Any, str]] = []
@@ -87,15 +90,18 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
             new = start(engine, release, wanted, token)
             made.append(new)
             ask(new, f"http://127.0.0.1:{INSIDE}", release)
-            _exchange(name, old, former, new, wanted.canary, renamed)
-            if not wanted.canary:  # of which the front gives this container no more than a share
+            if wanted.canary:
+                _exchange([former], new, canary_of(name, wanted.canary), renamed)
+            else:
+                _exchange([former, old], new, name, renamed)
+                # A canary is not asked there: the front gives it no more than a share.
                 ask(new, f"http://{front.name}:{INSIDE}", release)
         except BaseException as error:
             _exchange_back(renamed)
             for container in reversed(made):
                 container.remove(force=True)
             if not (old or former):
-                _remove_network(engine, name)
+                _remove_networks(engine, names=[f"^{name}$"])
             if isinstance(error, Wrong):
                 raise SixfoldError(
                     f"{release.model} version {release.version} did not come up: {error}; "
@@ -125,54 +131,78 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
 
 def remove(engine: Any, model: str) -> list[str]:
     """Remove a model's containers after they have drained; what was there."""
-    name = deployment(model)
-    with State(name) as state:
-        front = find(engine, f"{name}-front")
-        if front and front.status == "running":
-            front.kill("SIGTERM")  # takes no more connections, and waits for those it has
-        there = [c for c in (_canary(engine, model), find(engine, name), front) if c]
+    with State(deployment(model)) as state:
+        # A front first: it takes no more connections, and waits for those it has.
+        there = sorted(_every(engine, model), key=lambda one: one.labels.get(ROLE) != "front")
+        for container in there:
+            if container.status == "running":
+                container.kill("SIGTERM")  # all at once: none is away while another is needed
         for container in there:
             end(container)
-        gone = [f"container {c.name}" for c in there]
-        for suffix in ("next", "old", "canary-old", "front-next"):
-            if left := find(engine, f"{name}-{suffix}"):
-                gone.append(f"container {left.name}")
-                left.remove(force=True)
-        if _remove_network(engine, name):
-            gone.append(f"network {name}")
+        gone = [f"container {container.name}" for container in there]
+        networks = _remove_networks(engine, filters={"label": f"{MODEL}={model}"})
+        gone += [f"network {name}" for name in networks]
         state.forget_tokens()
     return gone
 
 
-def _recover(engine: Any, name: str) -> None:
-    """Finish or undo what an earlier deployment was at when it was killed."""
-    for suffix in ("next", "front-next"):
-        if left := find(engine, f"{name}-{suffix}"):
-            left.remove(force=True)
-    if left := find(engine, f"{name}-canary-old"):
-        end(left)
-    if old := find(engine, f"{name}-old"):
-        if find(engine, name):
-            end(old)
-        else:
-            old.rename(name)
+def check(engine: Any, wanted: Wanted) -> None:
+    """Refuse a canary that cannot be, before anything is done for it.
 
-
-def _canary(engine: Any, model: str) -> Any:
-    """The container of a model's canary; None if there is none."""
-    name = deployment(model)
-    every = engine.containers.list(all=True, filters={"label": f"{MODEL}={model}"})
-    return next((found for found in every if share_of(name, found.name)), None)
-
-
-def _check(wanted: Wanted, old: Any) -> None:
-    if wanted.canary and not old:
+    Raises
+    ------
+    UserError
+        There is nothing that it can be beside; the port is not the one that is kept.
+    """
+    if not wanted.canary:
+        return
+    name = deployment(wanted.model)
+    names = (name, f"{name}{_OLD}")  # the latter where an exchange was killed
+    if not any(find(engine, each, wanted.model) for each in names):
         raise without_stable(wanted.model, "here")
-    if wanted.canary and wanted.token_file:
+    front = find(engine, f"{name}-front", wanted.model)
+    if front and wanted.port not in (0, port := published_port(front)):
         raise UserError(
-            "expected no --token-file with --canary, which asks for the token of the version that "
-            "it is beside; leave it out"
+            f"expected no --port with --canary, or {port}, which both versions have, got "
+            f"{wanted.port}; leave it out, or first deploy the version that is there with it"
         )
+
+
+def _recover(engine: Any, model: str) -> None:
+    """Finish or undo what an earlier deployment was at when it was killed."""
+    name = deployment(model)
+    for suffix in ("next", "front-next"):
+        if left := find(engine, f"{name}-{suffix}", model):
+            left.remove(force=True)
+    stable, old = find(engine, name, model), find(engine, f"{name}{_OLD}", model)
+    canary, former = _canary(engine, model), _canary(engine, model, _OLD)
+    for before, after in ((former, canary or (stable and old)), (old, stable)):
+        if before and after:
+            end(before)
+        elif before:
+            before.rename(before.name.removesuffix(_OLD))
+    for server in (find(engine, name, model), _canary(engine, model)):
+        if server:
+            keep(server)
+
+
+def _every(engine: Any, model: str) -> list[Any]:
+    """The containers of a model that are not Compose's."""
+    every = engine.containers.list(all=True, filters={"label": f"{MODEL}={model}"})
+    return [found for found in every if PROJECT not in found.labels]
+
+
+def _canary(engine: Any, model: str, suffix: str = "") -> Any:
+    """The container of a model's canary, or one whose name ends so; None if there is none."""
+    name = deployment(model)
+    return next(
+        (
+            found
+            for found in _every(engine, model)
+            if found.name.endswith(suffix) and share_of(name, found.name.removesuffix(suffix))
+        ),
+        None,
+    )
 
 
 def _network(engine: Any, name: str, model: str) -> None:
@@ -180,27 +210,22 @@ def _network(engine: Any, name: str, model: str) -> None:
         engine.networks.create(name, driver="bridge", check_duplicate=True, labels={MODEL: model})
 
 
-def _remove_network(engine: Any, name: str) -> bool:
-    found = engine.networks.list(names=[f"^{name}$"])
+def _remove_networks(engine: Any, **chosen: Any) -> list[str]:
+    found = engine.networks.list(**chosen)
     for network in found:
         network.remove()
-    return bool(found)
+    return [network.name for network in found]
 
 
-def _exchange(
-    name: str, old: Any, former: Any, new: Any, share: int, renamed: list[tuple[Any, str]]
-) -> None:
+def _exchange(leave: list[Any], new: Any, name: str, renamed: list[tuple[Any, str]]) -> None:
     """Give the new container the name that the front goes by, and have it known.
 
     `renamed` is told who has lost or got a name, and which was the one before.
     """
-    names = [(former, f"{name}-canary-old")]
-    names += [] if share else [(old, f"{name}-old")]
-    names += [(new, canary_of(name, share) if share else name)]
-    for container, after in names:
-        if container:
-            renamed.append((container, container.name))
-            container.rename(after)
+    names = [(container, f"{container.name}{_OLD}") for container in leave if container]
+    for container, after in [*names, (new, name)]:
+        renamed.append((container, container.name))
+        container.rename(after)
     time.sleep(_SETTLE)
 
 

@@ -59,6 +59,13 @@ class Message:
         return self.left >= 0
 
 
+def is_prediction(data: bytes) -> bool:
+    """Whether this begins a request that may be one, and says where that ends."""
+    begun = Message()
+    plain = data.startswith(b"POST ") and begun.take(data, usual=None)
+    return plain and begun.left is not None
+
+
 class Room:
     """Bytes that may still be kept."""
 

@@ -5,8 +5,9 @@ is the standard library alone, and uvloop where it is. Which server answers is w
 resolves to when a connection to it begins: the engine's name server says.
 
 A request whose server is gone before its answer is whole goes to another one (`exchange.py`).
-Where there is a canary, a request that begins goes to it if it is a prediction and its turn
-(`servers.py`); to the stable server goes all else, and what the canary has not answered.
+Where there is a canary, a request that begins goes to it if it is a prediction of a length that its
+head says, and its turn (`servers.py`); to the stable server goes all else, and what the canary has
+not answered. Where bytes pass as they come, a connection stays with the server that it has.
 """
 
 import asyncio
@@ -15,11 +16,12 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 
-from serving.deploy.exchange import Exchange, Room
+from serving.deploy.exchange import Exchange, Room, is_prediction
 from serving.deploy.servers import PAUSE, Canary, Stable
 
-#: At the end, how long connections may go on.
+#: At the end, how long connections may wait for a request, and how long one may take.
 _DRAIN = 10.0
+_LONGEST = 40.0
 _BACKLOG = 2048
 #: A client whose server is gone is kept for so long without a request.
 _IDLE = 60.0
@@ -122,7 +124,8 @@ class Client(Side):
     def data_received(self, data: bytes) -> None:
         """Hand on, or keep until there is somebody to hand it to."""
         if self._exchange.idle:
-            self._choose(self._front.canary.turn() if data.startswith(b"POST ") else "")
+            canary = self._front.canary
+            self._choose(canary.turn() if canary.address and is_prediction(data) else "")
         self._send(self._exchange.asked(data))
         if self.other:
             self.other.transport.write(data)
@@ -150,6 +153,11 @@ class Client(Side):
             self._ends.cancel()
         for server in list(self._servers.values()):
             server.transport.close()
+
+    def end(self) -> None:
+        """Take no more requests; the one that there is has its answer first."""
+        if self._exchange.idle:
+            self.transport.close()
 
     def _choose(self, address: str) -> None:
         """The server for a request that begins, which is found if it is not there."""
@@ -258,8 +266,10 @@ async def forward(port: int, name: str, to: int) -> None:
     watch.cancel()
     server.close()
     front.ends = True
-    until = loop.time() + _DRAIN
-    while front.clients and loop.time() < until:
+    began = loop.time()
+    while front.clients and loop.time() < began + _LONGEST:
+        for client in list(front.clients) if loop.time() > began + _DRAIN else ():
+            client.end()
         await asyncio.sleep(PAUSE)
 
 

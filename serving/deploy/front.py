@@ -44,7 +44,7 @@ def keep_port(
         The port is taken; a canary is wanted, and the front that is there does not know any.
     """
     name = deployment(release.model)
-    before = find(engine, f"{name}-front")
+    before = find(engine, f"{name}-front", release.model)
     if before and wanted.port in (0, published_port(before)):
         if before.labels.get(PROGRAM) != mark():
             once = f"once: `sixfold undeploy {release.model} --to docker`, then deploy again"
@@ -132,14 +132,15 @@ def have_image(engine: Any, image: str) -> None:
             ) from None
 
 
-def find(engine: Any, name: str) -> Any:
-    """A container by its name, as it is now; None if there is none."""
+def find(engine: Any, name: str, model: str) -> Any:
+    """A model's container by its name, as it is now; None if there is none, or it is another's."""
     from docker.errors import NotFound
 
     try:
-        return engine.containers.get(name)
+        found = engine.containers.get(name)
     except NotFound:
         return None
+    return found if found.labels.get(MODEL) == model else None
 
 
 def published_port(front: Any) -> int:

@@ -104,9 +104,13 @@ class Kubectl:
         return printed.split()
 
     def version(self) -> str:
-        """Of the cluster, such as `1.31`."""
-        found = json.loads(self.run("get", "--raw", "/version"))
-        return f"{found['major']}.{found['minor'].rstrip('+')}"
+        """Of the cluster, such as `1.31`; '' where it does not say."""
+        try:
+            said = "{major}.{minor}".format(**json.loads(self.run("get", "--raw", "/version")))
+        except (KubectlError, ValueError, TypeError, KeyError):
+            return ""
+        found = re.match(r"\d+\.\d+", said)
+        return found[0] if found else ""
 
     def namespace(self) -> str:
         """Where objects go that name no namespace."""

@@ -10,6 +10,7 @@ was there, with the token that it asks for; of a first deployment nothing is lef
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from serving.deploy.lasting import has_claim, mark, restore, secret_name
 from serving.deploy.manifests import PORT
 from serving.deploy.names import deployment, slug
 from serving.deploy.recording import volume_name
-from serving.deploy.rollout import Failed, NoImage, wait
+from serving.deploy.rollout import Failed, NoImage, find, wait
 from serving.deploy.rollout import revision as revision_of
 from serving.deploy.wanted import Release, Wanted, read_token, without_stable, written
 from training.errors import SixfoldError, UserError
@@ -69,10 +70,8 @@ def roll_out(
     SixfoldError
         It did not come up or does not answer as recorded, and was taken back.
     """
-    apis = kubectl.apis()
+    apis, before = check(kubectl, wanted)
     name = deployment(release.model)
-    before = kubectl.get("deployment", name)
-    _check(apis, wanted, bool(before))
     given, former = read_token(wanted.token_file), kubectl.get("secret", secret_name(release.model))
     secrets = [manifests.secret(release.model, given)] if given else []
     token = mark(former) or ("given" if given else "")
@@ -88,7 +87,7 @@ def roll_out(
     is_new = bool(wanted.record) and not has_claim(kubectl, release.model, wanted)
     if wanted.record and is_new:  # one that is there stays as it is
         objects.append(manifests.claim(release.model, wanted.record))
-    valid.check([*secrets, *objects, *routes], kubectl.version(), say)
+    valid.check([*secrets, *objects, *routes], kubectl.version, say)
     kubectl.check(manifests.as_yaml([*secrets, *objects, *routes]))
     went = f"version {release.version} of {release.model}"
     say(f"{went}: applying {len(objects)} objects to namespace {kubectl.namespace()}")
@@ -144,11 +143,11 @@ def write(release: Release, wanted: Wanted, folder: Path, say: Callable[[str], N
     UserError
         An object is not valid, or the folder cannot be written to.
     """
-    try:
+    apis: list[str] = []
+    version: Callable[[], str] = str  # '', the newest
+    with suppress(UserError):
         kubectl = Kubectl(wanted.namespace)
-        apis, version = kubectl.apis(), kubectl.version()
-    except UserError:
-        apis, version = [], ""
+        apis, version = kubectl.apis(), kubectl.version
     token = "given" if wanted.token_file else ""
     if wanted.canary:
         objects = manifests.canary(release, wanted, token)
@@ -188,8 +187,24 @@ def remove(kubectl: Kubectl, model: str, recordings: bool = False) -> list[str]:
     return gone + (kubectl.delete(*claims) if claims and recordings else [])
 
 
-def _check(apis: list[str], wanted: Wanted, is_there: bool) -> None:
-    if wanted.canary and not is_there:
+def check(kubectl: Kubectl, wanted: Wanted) -> tuple[list[str], Any]:
+    """Refuse what the cluster cannot have, before anything is done for it.
+
+    Returns
+    -------
+    list of str
+        The API versions that the cluster has.
+    dict or None
+        The Deployment that is there.
+
+    Raises
+    ------
+    UserError
+        One of those of `roll_out`; what is there is another model's.
+    """
+    apis, name = kubectl.apis(), deployment(wanted.model)
+    before, _ = (find(kubectl, each, wanted.model) for each in (name, f"{name}-canary"))
+    if wanted.canary and not before:
         raise without_stable(wanted.model, "in this namespace")
     if wanted.canary and not manifests.gateway_api(apis):
         raise UserError(
@@ -201,6 +216,7 @@ def _check(apis: list[str], wanted: Wanted, is_there: bool) -> None:
             "expected a cluster with the Prometheus operator, got one without "
             "monitoring.coreos.com/v1; install it, or leave --monitor out"
         )
+    return apis, before
 
 
 def _replicas(kubectl: Kubectl, name: str, before: Any, wanted: Wanted) -> int:

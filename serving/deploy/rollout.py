@@ -5,6 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
+from serving.deploy.manifests import MODEL
+from serving.deploy.names import slug
 from training.errors import SixfoldError, UserError
 
 _REVISION = "deployment.kubernetes.io/revision"
@@ -22,6 +24,23 @@ class Failed(SixfoldError):
 
 class NoImage(Failed, UserError):
     """The cluster has no image of it."""
+
+
+def find(kubectl: Kubectl, name: str, model: str) -> Any:
+    """A model's Deployment by its name; None if there is none.
+
+    Raises
+    ------
+    UserError
+        It is another model's.
+    """
+    found = kubectl.get("deployment", name)
+    if found and found["metadata"].get("labels", {}).get(MODEL) != slug(model):
+        raise UserError(
+            f"expected no Deployment {name}, or one of {model}, got another's; remove it "
+            f"(`kubectl delete deployment,service {name}`), or choose another --namespace"
+        )
+    return found
 
 
 def wait(kubectl: Kubectl, name: str, replicas: int) -> None:

@@ -142,20 +142,33 @@ class Canary:
         with suppress(OSError):
             async with asyncio.timeout(_CANARY_PATIENCE):
                 return (await loop.create_connection(protocol, address, self._port))[1]
-        self.address = ""
+        if self.address == address:  # the next one may be there already
+            self.address = ""
         return None
 
     async def watch(self) -> None:
         """Look for it, again and again."""
+        there, look = "", asyncio.create_task(self._ask(""))
         while True:
-            self.address, self.share = await self._find()
+            before = there
+            there, self.share = await self._find()
+            if there != before:  # has no more turns, however long it or the next takes to answer
+                look.cancel()
+                self.address = ""
+            if there != before or look.done():
+                look = asyncio.create_task(self._ask(there))
             await asyncio.sleep(_LOOK)
 
+    async def _ask(self, address: str) -> None:
+        """Give it turns if it is ready."""
+        is_ready = bool(address) and await self._is_ready(address)
+        self.address = address if is_ready else ""
+
     async def _find(self) -> tuple[str, int]:
+        """Who is called a canary, ready or not."""
         with suppress(OSError):
             for address in await _addresses(servers_of(self._name)):
-                share = await self._share(address)
-                if share and await self._is_ready(address):
+                if share := await self._share(address):
                     return address, share
         return "", 0
 

@@ -1,7 +1,7 @@
 """What is in Production, what is built, what answers where, and whether that is one version."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from serving.deploy import manifests
@@ -34,8 +34,10 @@ class Deployed:
         In words: `healthy`, `3 of 3`.
     is_ready : bool
     share : int
-        Of the requests in percent, as far as is known: a canary's is less than 100.
+        Of the requests in percent, as far as is known.
     url : str
+    beside : str
+        The name of what a canary is beside; '' for what is no canary.
     """
 
     where: str
@@ -46,6 +48,7 @@ class Deployed:
     is_ready: bool
     share: int = 100
     url: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def read_status(client: "MlflowClient", model: str, engine: Any, kubectl: Kubect
             deployed += in_kubernetes(kubectl, model)
         except (KubectlError, UserError) as error:
             unseen.append(f"kubernetes: {error}")
+    deployed = [_with_share(item, deployed) for item in deployed]
     return Status(model, production, built, deployed, unseen, compare(model, production, deployed))
 
 
@@ -124,16 +128,24 @@ def compare(model: str, production: str, deployed: Sequence[Deployed]) -> list[s
         found.append(f"nothing of {model} is in Production")
     elif not deployed:
         found.append(f"version {production} is in Production and deployed nowhere")
+    names = [item.name for item in deployed]
     for item in deployed:
         place = f"{item.where} ({item.name})"
-        if production and item.version != production and item.share == 100:
-            found.append(
-                f"{place} has version {item.version}, Production is {production}: "
-                f"`sixfold deploy {model} --to {item.where}`"
-            )
+        again = f"`sixfold deploy {model} --to {item.where}`"
+        if item.beside and item.beside not in names:
+            found.append(f"{place} is a canary beside nothing: {again}")
+        if production and item.version != production and not item.beside:
+            found.append(f"{place} has version {item.version}, Production is {production}: {again}")
         if not item.is_ready:
             found.append(f"{place} is not ready: {item.ready}")
     return found
+
+
+def _with_share(item: Deployed, deployed: Sequence[Deployed]) -> Deployed:
+    """What is no canary has what its canary leaves."""
+    if item.beside:
+        return item
+    return replace(item, share=100 - sum(c.share for c in deployed if c.beside == item.name))
 
 
 def images(engine: Any, model: str) -> dict[str, list[str]]:
@@ -158,7 +170,7 @@ def in_docker(engine: Any, model: str) -> list[Deployed]:
             continue  # what is coming or going counts for nothing
         state = container.attrs["State"]
         health = state.get("Health", {}).get("Status", "")
-        front = container if is_compose else find_container(engine, f"{name}-front")
+        front = container if is_compose else find_container(engine, f"{name}-front", model)
         ready = health or state["Status"]
         if front is None or front.status != "running":
             ready = "nothing keeps its port"
@@ -173,6 +185,7 @@ def in_docker(engine: Any, model: str) -> list[Deployed]:
                 is_ready=ready in ("healthy", "running", "starting"),
                 share=share,
                 url=f"http://{HOST}:{port}" if port else "",
+                beside="" if is_stable else name,
             )
         )
     return found
@@ -213,6 +226,7 @@ def _deployment(kubectl: Kubectl, item: dict[str, Any]) -> Deployed:
         is_ready=ready >= wanted > 0,
         share=_share(kubectl, namespace, name) if is_canary else 100,
         url=f"http://{name}.{namespace}:{manifests.PORT}",
+        beside=f"{namespace}/{name.removesuffix('-canary')}" if is_canary else "",
     )
 
 

@@ -17,15 +17,17 @@ def _to_docker(
     client: "MlflowClient", wanted: "Wanted", _: Path | None, say: Say
 ) -> dict[str, Any]:
     from registry.store import reported
-    from serving.deploy.docker import switch
+    from serving.deploy.docker import check, switch
     from serving.deploy.wanted import release
     from serving.engine import connect
     from serving.engine import reported as engine_reported
     from serving.serve import curl
 
     with reported("deploying"), engine_reported("deploying"):
+        engine = connect()
+        check(engine, wanted)  # before an image is built for nothing
         found = release(client, wanted, say)
-        done = switch(connect(), found, wanted, say)
+        done = switch(engine, found, wanted, say)
     ask = curl(done.url, done.sample)
     if done.asks_token:
         ask += ' -H "Authorization: Bearer $TOKEN"'
@@ -93,7 +95,7 @@ def _to_kubernetes(
             ],
         }
     kubectl = Kubectl(wanted.namespace)
-    kubectl.apis()  # before an image is built for nothing
+    kubernetes.check(kubectl, wanted)  # before an image is built for nothing
     with reported("deploying"), engine_reported("deploying"):
         found = release(client, wanted, say)
     done = kubernetes.roll_out(kubectl, found, wanted, say)

@@ -11,7 +11,9 @@ from training.errors import UserError
 _SHOWN = 200
 
 
-def check(objects: Iterable[Object], version: str, say: Callable[[str], None]) -> None:
+def check(
+    objects: Iterable[Object], version: Callable[[], str], say: Callable[[str], None]
+) -> None:
     """Refuse objects with a field that Kubernetes does not know, or a value that it cannot take.
 
     Those of kinds that are installed into a cluster have no schema here; the cluster checks them.
@@ -19,8 +21,8 @@ def check(objects: Iterable[Object], version: str, say: Callable[[str], None]) -
     Parameters
     ----------
     objects : iterable of dict
-    version : str
-        Of the cluster, such as `1.31`; '' for the newest that there are schemas of.
+    version : callable
+        That of the cluster, such as `1.31`; '' for the newest that there are schemas of.
     say : callable
         Told where there are no schemas at all.
 
@@ -34,7 +36,7 @@ def check(objects: Iterable[Object], version: str, say: Callable[[str], None]) -
     except ImportError:  # the schemas take 70 MB
         say("the objects are not checked offline: pip install 'sixfold[kubernetes]'")
         return
-    chosen = _nearest(version, schemas.utils.all_versions())
+    chosen = _nearest(version(), schemas.utils.all_versions())
     for item in objects:
         try:
             schemas.validate(item, chosen, strict=True)

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import uvloop
 
+from serving.deploy import servers as module
 from serving.deploy.forward import Client, Front
 from serving.deploy.servers import Canary, canary_of, share_of
 from tests.services.process import free_ports
 
 STABLE, CANARY = "127.0.0.1", "127.0.0.2"
 POST = b"POST /invocations HTTP/1.1\r\ncontent-length: 3\r\n\r\n[1]"
+CHUNKED = b"POST /invocations HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\n[1]\r\n0\r\n\r\n"
 GET = b"GET /metrics HTTP/1.1\r\ncontent-length: 3\r\n\r\n[1]"
 
 Run = Callable[[Coroutine[Any, Any, None]], None]
@@ -139,6 +141,17 @@ def test_predictions_are_shared_and_all_else_is_the_stable_ones(run: Run, keeps:
     run(test())
 
 
+def test_what_has_no_length_is_the_stable_ones(run: Run) -> None:
+    """And all that follows it over the connection, as it cannot be seen where that begins."""
+
+    async def test() -> None:
+        async with servers(99) as found:
+            assert await found.ask(*[CHUNKED] * 10, keeps=False) == {STABLE: 10}
+            assert await found.ask(CHUNKED, *[POST] * 10) == {STABLE: 11}
+
+    run(test())
+
+
 def test_half_an_answer_of_a_canary_is_answered_by_the_stable_one(run: Run) -> None:
     async def test() -> None:
         async with servers(50) as found:
@@ -155,6 +168,51 @@ def test_a_canary_that_does_not_listen_has_no_turn(run: Run) -> None:
         async with servers(50, there=(STABLE,)) as found:
             assert await found.ask(*[POST] * 20) == {STABLE: 20}
             assert found.front.canary.address == ""
+            # The next one may have come while this one was tried.
+            found.front.canary.address = "127.0.0.3"
+            assert await found.front.canary.connect(CANARY, asyncio.Protocol) is None
+            assert found.front.canary.address == "127.0.0.3"
+
+    run(test())
+
+
+def test_a_canary_that_has_lost_its_name_has_no_turn_whatever_it_says(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as nothing, when it is asked whether it is ready."""
+    monkeypatch.setattr(module, "_LOOK", 0.01)
+    monkeypatch.setattr(module, "_READY_PATIENCE", 3_600.0)
+    named, looks = [CANARY], [0]
+
+    async def find() -> tuple[str, int]:
+        return named[0], 10
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        looks[0] += 1
+        if looks[0] == 1:
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            writer.close()
+        await reader.read()
+        writer.close()
+
+    async def test() -> None:
+        (port,) = free_ports(1)
+        slow = await asyncio.start_server(answer, CANARY, port)
+        canary = Canary("sixfold-churn", port)
+        monkeypatch.setattr(canary, "_find", find)
+        watch = asyncio.create_task(canary.watch())
+        while looks[0] < 2:
+            await asyncio.sleep(0.01)
+        assert canary.address == CANARY, "it may take its time"
+        named[0] = ""
+        while canary.address:
+            await asyncio.sleep(0.01)
+        named[0] = CANARY
+        while looks[0] < 3:
+            await asyncio.sleep(0.01)
+        assert canary.address == ""
+        watch.cancel()
+        slow.close()
 
     run(test())
 
@@ -184,7 +242,7 @@ def test_the_next_canary_gets_what_the_one_before_had(run: Run) -> None:
         (canary_of("sixfold-churn", 1), 1),
         ("sixfold-churn", 0),
         ("sixfold-churn-next", 0),
-        ("sixfold-churn-canary-old", 0),
+        (f"{canary_of('sixfold-churn', 10)}-old", 0),
         (canary_of("sixfold-churn-eu", 10), 0),
     ],
 )

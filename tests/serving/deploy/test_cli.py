@@ -12,6 +12,8 @@ from sixfold import main
     ("words", "said"),
     [
         (["--to", "compose", "--canary", "10"], "or deploy --to docker or kubernetes"),
+        (["--to", "docker", "--canary", "9", "--token-file", "a"], "no --token-file with --canary"),
+        (["--to", "kubernetes", "--canary", "9", "--token-file", "a"], "expected no --token-file"),
         (["--to", "docker", "--gateway", "a"], "expected no --gateway with --to docker"),
         (["--to", "docker", "--replicas", "2"], "expected no --replicas with --to docker"),
         (["--to", "compose", "--namespace", "a"], "expected no --namespace with --to compose"),

@@ -3,7 +3,7 @@
 import pytest
 
 from serving.deploy import exchange
-from serving.deploy.exchange import Exchange, Room
+from serving.deploy.exchange import Exchange, Room, is_prediction
 
 POST = b"POST /invocations HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n[[1]"
 GET = b"GET /ping HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -54,6 +54,22 @@ def test_what_is_not_plain_is_not_asked_again(asked: list[bytes], answered: list
     assert passed == answered
     assert found.again() is None
     assert room.left == exchange._KEPT
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (POST, True),
+        (POST[:-1], True),
+        (GET, False),
+        (POST + GET, False),
+        (POST[:30], False),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", False),
+    ],
+)
+def test_a_prediction_says_where_it_ends(data: bytes, expected: bool) -> None:
+    assert is_prediction(data) is expected
 
 
 def test_an_answer_passes_when_the_client_does_not_wait_for_it() -> None:

@@ -34,10 +34,11 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
 @contextmanager
-def front(folder: Path, to: int) -> Iterator[tuple[int, Popen[bytes]]]:
+def front(folder: Path, to: int, drain: float = 10.0) -> Iterator[tuple[int, Popen[bytes]]]:
     """A front that hands connections to 127.0.0.1 on to a port."""
     (port,) = free_ports(1)
-    command = [sys.executable, "-c", program(), str(port), "localhost", str(to)]
+    text = program().replace("_DRAIN = 10.0", f"_DRAIN = {drain}")
+    command = [sys.executable, "-c", text, str(port), "localhost", str(to)]
     with running(command, lambda: listens(port), folder / "front.log") as process:
         yield port, process
 
@@ -147,6 +148,27 @@ def test_it_ends_after_the_connections_that_it_has(tmp_path: Path) -> None:
                 accepted.sendall(b"an answer")
                 assert connection.recv(100) == b"an answer"
         assert process.wait(30) == 0
+
+
+def test_at_its_end_it_waits_for_answers_and_not_for_requests(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        front(tmp_path, server.getsockname()[1], drain=0.1) as (at, process),
+        connect(at) as idle,
+        connect(at) as asking,
+    ):
+        other = REQUEST.replace(b"[1]", b"[2]")
+        idle.sendall(other)
+        asking.sendall(REQUEST)
+        with accept(server, other) as first, accept(server, REQUEST) as second:
+            first.sendall(ANSWER)
+            assert idle.recv(100) == ANSWER
+            process.send_signal(signal.SIGTERM)
+            assert idle.recv(100) == b""
+            second.sendall(ANSWER)
+            assert asking.recv(100) == ANSWER
+            assert asking.recv(100) == b""
+            assert process.wait(30) == 0
 
 
 def test_a_request_whose_server_is_gone_goes_to_the_next(tmp_path: Path) -> None:

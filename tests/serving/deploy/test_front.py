@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from serving.deploy import front
+from serving.deploy.names import MODEL
 from serving.deploy.wanted import Wanted
 from tests.serving.deploy.releases import CHURN
 from training.errors import UserError
@@ -33,7 +34,7 @@ def test_a_front_of_another_program_is_said(labels: dict[str, str], lines: int) 
     bound = {"PortBindings": {"8080/tcp": [{"HostPort": "9000"}]}}
     there = SimpleNamespace(
         name="sixfold-churn-front",
-        labels=labels,
+        labels={MODEL: "churn", **labels},
         attrs={"HostConfig": bound},
         start=lambda: None,
     )

@@ -15,6 +15,7 @@ from serving.deploy import manifests
 from serving.deploy.kubectl import Kubectl, KubectlError
 from serving.deploy.kubernetes import kept, remove, roll_out
 from serving.deploy.recording import Recording
+from serving.deploy.targets import DEPLOY
 from serving.deploy.wanted import Wanted
 from tests.serving.deploy.releases import CHURN
 from training.errors import SixfoldError, UserError
@@ -63,6 +64,27 @@ def test_what_the_cluster_would_refuse_is_not_begun(
     with pytest.raises(KubectlError, match="has denied the request"):
         roll_out(Kubectl(), NEXT, wanted, quiet)
     assert objects() == before
+
+
+def test_a_canary_of_nothing_is_refused_before_an_image_is_looked_for(
+    objects: Callable[[], dict[str, Any]],
+) -> None:
+    nobody: Any = None
+    with pytest.raises(UserError, match="that a canary can be beside, got none in this namespace"):
+        DEPLOY["kubernetes"](nobody, replace(WANTED, canary=10), None, quiet)
+    assert objects() == {}
+
+
+@pytest.mark.parametrize("name", ["sixfold-churn", "sixfold-churn-canary"])
+def test_what_is_another_models_stays_as_it_is(
+    objects: Callable[[], dict[str, Any]], name: str
+) -> None:
+    labels = {manifests.MODEL: "another"}
+    there = {f"deployment/{name}": {"metadata": {"name": name, "labels": labels}}}
+    Path(os.environ["STAND_IN_STORE"]).write_text(json.dumps(there))
+    with pytest.raises(UserError, match=f"Deployment {name}, or one of churn, got another's"):
+        roll_out(Kubectl(), CHURN, WANTED, quiet)
+    assert objects() == there
 
 
 def test_what_is_not_valid_is_not_shown_to_the_cluster(

@@ -1,10 +1,15 @@
 """Whether what is in Production is what answers."""
 
-from serving.deploy.status import Deployed, compare
+from dataclasses import replace
+
+from serving.deploy.status import Deployed, _with_share, compare
 
 DOCKER = Deployed("docker", "sixfold-churn", "3", "churn:3", "healthy", is_ready=True)
 CLUSTER = Deployed("kubernetes", "default/sixfold-churn", "3", "churn:3", "3 of 3", is_ready=True)
-CANARY = Deployed("kubernetes", "default/sixfold-churn-canary", "4", "churn:4", "1 of 1", True, 10)
+CANARY = Deployed(
+    *("kubernetes", "default/sixfold-churn-canary", "4", "churn:4", "1 of 1", True, 10),
+    beside="default/sixfold-churn",
+)
 
 
 def test_one_version_everywhere_agrees() -> None:
@@ -14,6 +19,19 @@ def test_one_version_everywhere_agrees() -> None:
 
 def test_a_canary_may_be_another_version() -> None:
     assert compare("churn", "3", [CLUSTER, CANARY]) == []
+    assert "has version 3" in compare("churn", "4", [replace(CLUSTER, share=90), CANARY])[0]
+
+
+def test_a_canary_leaves_the_rest_to_what_it_is_beside() -> None:
+    every = [DOCKER, CLUSTER, CANARY]
+    assert [_with_share(item, every).share for item in every] == [100, 90, 10]
+
+
+def test_a_canary_that_is_left_alone() -> None:
+    for deployed in ([CANARY], [CANARY, DOCKER]):
+        (said,) = compare("churn", "3", deployed)
+        assert "kubernetes (default/sixfold-churn-canary) is a canary beside nothing" in said
+        assert "sixfold deploy churn --to kubernetes" in said
 
 
 def test_nothing_in_production() -> None:

@@ -125,23 +125,24 @@ def test_a_file_that_somebody_has_broken_is_refused(
 def test_the_schemas_are_those_nearest_to_the_cluster(version: str, chosen: str) -> None:
     wrong = [{**everything()[0], "specs": {}}]
     with pytest.raises(UserError, match=rf"Kubernetes {chosen} takes.*at the top: .*'specs'"):
-        valid.check(wrong, version, print)
+        valid.check(wrong, lambda: version, print)
 
 
 def test_what_has_no_schema_is_left_to_the_cluster() -> None:
     said: list[str] = []
     apis = [*NEW, "policy/v1beta1"]
     route = manifests.route("churn", 10, apis, "edge")
-    valid.check([route, *manifests.stable(CHURN, WANTED, OLD)], "1.20", said.append)
+    valid.check([route, *manifests.stable(CHURN, WANTED, OLD)], lambda: "1.20", said.append)
     assert said == []
 
 
 def test_without_the_schemas_it_is_said_that_nothing_is_checked() -> None:
+    """And nobody is asked which they would be."""
     script = (
         "import sys\n"
         "sys.modules['kubernetes_validate'] = None\n"
         "from serving.deploy import valid\n"
-        "valid.check([{'kind': 'Nonsense'}], '', print)\n"
+        "valid.check([{'kind': 'Nonsense'}], None, print)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "sixfold[kubernetes]" in done.stdout, done.stderr
