@@ -197,7 +197,7 @@ def test_a_failed_build_leaves_nothing_behind(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("index", "is_kept"),
     [
-        ("https://{}.example/root/simple/", True),
+        ("https://{}.example/team/simple/", True),
         ("https://ada:{}@index.example/simple", False),
         ("https://index.example/{}/simple", False),
     ],

@@ -82,7 +82,7 @@ def test_a_runtime_that_refuses_programs_of_another_machine_is_one_line(
 @pytest.mark.parametrize(
     ("variable", "index", "is_kept"),
     [
-        ("PIP_INDEX_URL", "https://{}.example/root/simple/", True),
+        ("PIP_INDEX_URL", "https://{}.example/team/simple/", True),
         ("PIP_INDEX_URL", "https://ada:{}@index.example/", False),
         ("PIP_INDEX_URL", "https://index.example/{}/simple", False),
         ("PIP_EXTRA_INDEX_URL", "https://a.example/ https://b.example/simple?token={} ", False),
