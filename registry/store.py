@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 #: MLflow's own requests are tried again with a growing pause, for some half a minute in all.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5", "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1"}
 _MOST_NAMES = 1_000
+_MOST_DIGITS = 9  # of a version: databases fail at what their integers cannot hold
 _READ_ONLY = re.compile(r"readonly database|read-only|PERMISSION_DENIED|permission denied", re.I)
 
 
@@ -118,16 +119,17 @@ def find_version(client: "MlflowClient", model: str, version: str = "") -> Versi
             f"`sixfold register {model} --run RUN` makes one"
         )
     wanted = version or str(newest)
+    if not (wanted.isascii() and wanted.isdecimal()):
+        raise UserError(f"expected a version's number, got {wanted!r}; the newest is {newest}")
+    absent = UserError(f"expected a version of {model}, got {wanted}; the newest is {newest}")
+    if len(wanted) > _MOST_DIGITS:
+        raise absent
     try:
-        if not wanted.isdecimal():
-            raise UserError(f"expected a version's number, got {wanted!r}; the newest is {newest}")
         item = client.get_model_version(model, wanted)
     except MlflowException as error:
         if not tracking.is_absent(error):
             raise
-        raise UserError(
-            f"expected a version of {model}, got {wanted}; the newest is {newest}"
-        ) from None
+        raise absent from None
     return _version(item, found)
 
 

@@ -15,6 +15,11 @@ import numpy as np
 
 from serving.convert.trees import LEQ, MEMBER, Tree
 
+#: Trees by columns that are looked through together for what to join: that is done once a tree,
+#: so its time would grow with the square of their number.
+AT_ONCE = 1 << 15
+_LEAST_TREES = 64
+
 #: Of a tree: more take fewer steps, each of them longer, for they no longer are in the processor's
 #: nearest memory; and they make the model larger.
 MOST_LEAVES = 128
@@ -54,9 +59,13 @@ def joined(trees: Sequence[Tree]) -> list[Tree]:
     """
     found = [tree for tree in trees if _leaves(tree) > MOST_LEAVES]
     small = [tree for tree in trees if _leaves(tree) <= MOST_LEAVES]
+    width = 1 + max((int(tree.feature.max()) for tree in small), default=0)
+    most = max(_LEAST_TREES, AT_ONCE // width)
     for target in sorted({tree.target for tree in small}):
         of_one = [_nested(tree) for tree in small if tree.target == target]
-        found += [_flat(node, target) for node in _sums(of_one)]
+        for begin in range(0, len(of_one), most):
+            part = of_one[begin : begin + most]
+            found += [_flat(node, target) for node in _sums(part)]
     return found
 
 

@@ -9,6 +9,8 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,13 +110,26 @@ class PyfuncPredictor:
         Refused
             400: the model has made something of these rows that cannot be written.
         """
-        try:
+        with writing():
             return _written(found.value)
-        except Exception as error:  # noqa: BLE001  of NumPy, pandas and JSON
-            _log.warning("the model's predictions cannot be written: %s", where(error))
-            raise bad_request(
-                "model", "expected rows of which the model makes predictions that can be written"
-            ) from None
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Write what a model has predicted.
+
+    Raises
+    ------
+    Refused
+        400: it cannot be written, which is the model's fault.
+    """
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  of NumPy, pandas and JSON
+        _log.warning("the model's predictions cannot be written: %s", where(error))
+        raise bad_request(
+            "model", "expected rows of which the model makes predictions that can be written"
+        ) from None
 
 
 def load_pyfunc(bundle: PyfuncBundle) -> PyfuncPredictor:

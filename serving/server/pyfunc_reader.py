@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlflow.models import Model
 
 _SHOWN = 20
+#: MLflow's types of columns whose cells are lists or records.
+_NESTED = ("array", "object")
 #: What MLflow's messages have after a column's name.
 _AFTER_NAME = r"(?:\.(?: |$)| (?:from|to) type )"
 _MISSING = re.compile(r"missing inputs \[(.*?)\]")
@@ -94,7 +96,7 @@ class PyfuncReader:
             raise bad_request(
                 "format", f"expected {form} in the form of MLflow's protocol"
             ) from None
-        return Asked(parsed, params, _rows(parsed))
+        return Asked(parsed, params, 1 if is_row(parsed, self._signature) else _rows(parsed))
 
     def from_csv(self, text: str) -> Asked:
         """A table as CSV.
@@ -143,6 +145,19 @@ def shown(signature: Signature) -> str:
     listed = [f"{field.name or 'input'} ({field.described()})" for field in signature.inputs]
     more = ["…"] if listed[_SHOWN:] else []
     return ", ".join(listed[:_SHOWN] + more)
+
+
+def is_row(data: Any, signature: Signature) -> bool:
+    """Whether MLflow takes `inputs` as the cells of one row, and not as columns."""
+    if not isinstance(data, dict) or signature.is_tensor:
+        return False
+    return any(field.type in _NESTED for field in signature.inputs) or all(
+        np.isscalar(cell) or cell is None or _is_texts(cell) for cell in data.values()
+    )
+
+
+def _is_texts(cell: Any) -> bool:
+    return isinstance(cell, list) and all(isinstance(item, str) for item in cell)
 
 
 def _rows(data: Any) -> int:

@@ -11,12 +11,11 @@ import math
 from typing import Any
 
 import numpy as np
-import orjson
 
 from serving.server.bundle import PyfuncBundle
 from serving.server.cells import Cells, Line
-from serving.server.pyfunc_reader import Asked, PyfuncReader
-from serving.server.pyfunc_spoken import Infer, Scoring
+from serving.server.pyfunc_reader import Asked, PyfuncReader, is_row
+from serving.server.pyfunc_spoken import Infer, Scoring, as_json
 from serving.server.routes import Parse
 from serving.server.settings import Settings
 from serving.server.signature import Field, Signature
@@ -32,11 +31,16 @@ def pyfunc_parses(bundle: PyfuncBundle, settings: Settings) -> dict[str, Parse]:
     reader = PyfuncReader(bundle.signature, Model.load(str(bundle.folder / "model")))
     scoring, infer = Scoring(reader, settings), Infer(bundle, reader, settings)
 
+    def cells(asked: Asked) -> Cells:
+        if reader.has_hints and isinstance(asked.data, list):  # whatever is in it, a row each
+            return Cells(columns=[[_plain(cell) for cell in asked.data]])
+        return _cells(asked, bundle.signature)
+
     def invocations(body: bytes, headers: dict[bytes, bytes]) -> tuple[Cells, Any]:
-        return _cells(scoring.read(body, headers), bundle.signature), None
+        return cells(scoring.read(body, headers)), None
 
     def v2_infer(body: bytes, headers: dict[bytes, bytes]) -> tuple[Cells, Any]:
-        return _cells(infer.read(read_request(body, headers)), bundle.signature), None
+        return cells(infer.read(read_request(body, headers))), None
 
     return {"invocations": invocations, "v2_infer": v2_infer}
 
@@ -55,22 +59,38 @@ def predicted(answer: bytes, rows: int, signature: Signature) -> np.ndarray:
     """The predictions of an answer, one a row; ValueError if they are not as many."""
     record = json.loads(answer)
     found = record["predictions"] if "predictions" in record else _of_outputs(record["outputs"])
+    if isinstance(found, dict):
+        found = _records(found)
     if not isinstance(found, list) or len(found) != rows:
         raise ValueError("expected a prediction a row")
     cells = [_only(item) for item in found]
     if is_number(signature):
         return np.array([math.nan if cell is None else float(cell) for cell in cells])
-    texts = [cell if isinstance(cell, str) else orjson.dumps(cell).decode() for cell in cells]
-    return np.array([text.encode(errors="replace").decode() for text in texts], object)
+    return np.array([_text(cell) for cell in cells], object)
 
 
 def _of_outputs(outputs: list[dict[str, Any]]) -> Any:
-    """V2's outputs as rows."""
+    """V2's outputs as a column each; one alone as it is."""
     tables = [np.array(item["data"], object).reshape(item["shape"]).tolist() for item in outputs]
     if len(tables) == 1:
         return tables[0]
-    names = [item["name"] for item in outputs]
-    return [dict(zip(names, row, strict=True)) for row in zip(*tables, strict=True)]
+    return dict(zip([item["name"] for item in outputs], tables, strict=True))
+
+
+def _records(columns: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Columns as rows; None if they are none."""
+    if not all(isinstance(column, list) for column in columns.values()):
+        return None
+    rows = zip(*columns.values(), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _text(cell: Any) -> str | None:
+    """A prediction that is no number; missing is None, also where JSON has NaN."""
+    text = cell if isinstance(cell, str) else as_json(cell)
+    if text == "null" and not isinstance(cell, str):
+        return None
+    return text.encode(errors="replace").decode()
 
 
 def _only(item: Any) -> Any:
@@ -84,7 +104,8 @@ def _cells(asked: Asked, signature: Signature) -> Cells:
     """The signature's columns; one that is optional may be missing."""
     import pandas as pd
 
-    frame = asked.data if isinstance(asked.data, pd.DataFrame) else pd.DataFrame(asked.data)
+    data = [asked.data] if is_row(asked.data, signature) else asked.data
+    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
     lines: list[Line] = [_line(frame, at, field) for at, field in enumerate(signature.inputs)]
     return Cells(columns=lines)
 
@@ -103,4 +124,4 @@ def _plain(cell: Any) -> Any:
         return base64.b64encode(cell).decode()
     if hasattr(cell, "isoformat"):
         return cell.isoformat()
-    return json.dumps(cell, default=str)
+    return as_json(cell)

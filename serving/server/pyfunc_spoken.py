@@ -11,7 +11,7 @@ import orjson
 from serving.server.bodies import CSV, media_type, parse_object
 from serving.server.bundle import PyfuncBundle
 from serving.server.errors import bad_request
-from serving.server.pyfunc import Found, PyfuncPredictor
+from serving.server.pyfunc import Found, PyfuncPredictor, writing
 from serving.server.pyfunc_docs import pyfunc_document, pyfunc_page
 from serving.server.pyfunc_reader import Asked, PyfuncReader, shown
 from serving.server.settings import Settings
@@ -167,9 +167,10 @@ class _V2:
         return self._infer.read(request), partial(self._write, outputs, name)
 
     def _write(self, outputs: Sequence[str], name: str | None, found: Found) -> bytes:
-        made = tensors(found.value)
-        asked = [item for item in made if not outputs or item["name"] in outputs]
-        return answer_of(self._bundle, name, asked)
+        with writing():
+            made = tensors(found.value)
+            asked = [item for item in made if not outputs or item["name"] in outputs]
+            return answer_of(self._bundle, name, asked)
 
 
 def datatype(field: Field) -> str:
@@ -189,11 +190,15 @@ def tensors(value: Any) -> list[dict[str, Any]]:
     if hasattr(value, "to_numpy"):
         return [_tensor("predict", _column(value))]
     if isinstance(value, dict):
-        return [_tensor(_text(name), np.asarray(item)) for name, item in value.items()]
+        return [_tensor(_text(name), _listed(item)) for name, item in value.items()]
+    return [_tensor("predict", _listed(value))]
+
+
+def _listed(value: Any) -> np.ndarray:
     try:
-        return [_tensor("predict", np.asarray(value))]
+        return np.asarray(value)
     except ValueError:  # lists of several lengths
-        return [_tensor("predict", np.array([_json(item) for item in value]))]
+        return np.array([as_json(item) for item in value])
 
 
 def _column(column: Any) -> np.ndarray:
@@ -223,11 +228,12 @@ def _cell(item: Any) -> str | None:
     """What is no number, as a text: what `/invocations` has, as JSON if that is no text."""
     if item is None or isinstance(item, str | bool | int | float):
         return None if item is None else _text(item)
-    written = _json(item)
+    written = as_json(item)
     return _text(json.loads(written)) if written.startswith('"') else written
 
 
-def _json(item: Any) -> str:
+def as_json(item: Any) -> str:
+    """What is neither number nor text, as `/invocations` has it."""
     from mlflow.utils.proto_json_utils import NumpyEncoder
 
     try:

@@ -24,7 +24,7 @@ from serving.server.tables import Tables
 from serving.server.v2_binary import HEADER
 from serving.server.v2_protocol import V2Protocol
 
-#: A file is written when there are so many rows, or their requests have so many bytes.
+#: A file is written when there are so many rows, or requests and predictions have so many bytes.
 _ROWS = 50_000
 _BYTES = 32 << 20
 #: Small requests become columns when there are so many rows.
@@ -107,6 +107,7 @@ class Batch:
         self._loose_rows = 0
         self._bytes = 0
         self._said = ""
+        self._causes: set[str] = set()
         self.rows = 0
         self._report(folder.open)
 
@@ -124,12 +125,14 @@ class Batch:
         try:
             raw = self._predicted(numbers, shape)
             cells, _ = parses[route](body, headers)
+            if cells.count != len(raw):
+                raise ValueError("expected a prediction a row")
         except Exception as error:  # noqa: BLE001  one request does not end the recording
             self._drop(shape[0], error)
             return
         self._loose.append(Answered(name, when, cells, raw))
         self._loose_rows += len(raw)
-        self._bytes += len(body)
+        self._bytes += len(body) + len(numbers)
         self.rows += len(raw)
         if self._loose_rows >= _LOOSE_ROWS:
             self._tidy()
@@ -165,8 +168,12 @@ class Batch:
             self._drop(rows, error)
 
     def _drop(self, rows: int, error: Exception) -> None:
+        """Count rows that cannot be written; a cause, of which there are few, is said once."""
         self._metrics.unrecorded("form", rows)
-        print(f"recording: {rows} rows cannot be written: {where(error)}", file=sys.stderr)
+        if (cause := where(error)) not in self._causes:
+            self._causes.add(cause)
+            said = f"{rows} rows cannot be written: {cause}; more like them are only counted"
+            print(f"recording: {said}", file=sys.stderr)
 
     def _report(self, step: Callable[[], Any]) -> bool:
         """Whether the disk has taken it; what is wrong is said once, until it is something else."""

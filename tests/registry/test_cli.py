@@ -21,7 +21,10 @@ def sixfold(*words: str) -> Result:
     [
         (["promote", "chrun"], "did you mean 'churn'"),
         (["promote", "churn", "--version", "9"], "the newest is 3"),
+        (["promote", "churn", "--version", "9" * 20], "the newest is 3"),
+        (["promote", "churn", "--version", "3000000000"], "expected a version of churn, got 3"),
         (["promote", "churn", "--version", "x"], "a version's number"),
+        (["promote", "churn", "--version", "٣"], "a version's number"),
         (["promote", "churn", "--to", "Prod"], "valid: Production, Staging"),
         (["promote", "churn", "--to", "Archived"], "expected a stage to promote to"),
         (["promote", "churn", "--data", "nowhere.csv"], "nowhere.csv"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from serving.convert import convert
-from serving.convert.join import MOST_LEAVES, _flat, _Split, joined
+from serving.convert.join import AT_ONCE, MOST_LEAVES, _flat, _Split, joined
 from serving.convert.trees import GT, LEQ, MEMBER, Tree, add_trees
 from serving.graph import Graph
 
@@ -119,6 +119,16 @@ def test_targets_stay_apart() -> None:
     found = joined(trees)
     assert {tree.target for tree in found} == {0, 1, 2}
     np.testing.assert_array_equal(sums(found, rows, 3), sums(trees, rows, 3))
+
+
+def test_of_many_trees_the_near_ones_are_joined() -> None:
+    """All to one would take a time that grows with the square of their number."""
+    width = AT_ONCE // 100
+    trees = [_flat((_Split(width - 1, 0.0, LEQ, False, ()), 1.0, 2.0), 0)] * 201
+    found = joined(trees)
+    assert len(found) == 3
+    rows = np.repeat([[-1.0], [1.0]], width, axis=1)
+    np.testing.assert_array_equal(sums(found, rows), sums(trees, rows))
 
 
 def _catboost(x: np.ndarray, y: np.ndarray) -> tuple[Any, np.ndarray]:

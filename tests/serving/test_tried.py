@@ -132,10 +132,17 @@ class Answers(Example):
         ([1, None], [{"0": 1.0}, {"0": float("nan")}]),
         ([["a"], ["[1.0, 2]"]], ["a", [1, 2]]),
         ([["True"]], [True]),
+        (["1", "nan", "x"], [1.0, None, "x"]),
     ],
 )
 def test_v2_says_the_same_in_another_form(found: Any, expected: Any) -> None:
     assert Answers([expected]).compare(found, expected, "in V2") == ""
+
+
+@pytest.mark.parametrize(("found", "expected"), [("7", "007"), ("nan", "inf")])
+def test_texts_are_not_numbers(found: Any, expected: str) -> None:
+    with pytest.raises(asking.Wrong, match="in V2, where the example was answered"):
+        Answers([[expected]]).compare([found], [expected], "in V2")
 
 
 @pytest.mark.parametrize("found", [[0.5, 0.1], [0.5], ["a", "b"], [0.5, None]])
@@ -147,6 +154,13 @@ def test_a_model_that_repeats_itself_must_say_the_same(found: list[Any]) -> None
 def test_a_model_that_differs_from_itself_must_say_as_much_of_the_same_kind() -> None:
     answers = [[0.5, 0.2]] * 5 + [[0.5, 0.3]]
     assert Answers(answers).compare([0.1, 0.2], [0.5, 0.2], "in V2") == VARIES
+    assert Answers(answers).compare([None, None], [0.5, 0.2], "in V2") == VARIES
     for found in ([0.1], [0.1, 0.2, 0.3], ["a", "b"]):
         with pytest.raises(asking.Wrong):
             Answers(answers).compare(found, [0.5, 0.2], "in V2")
+
+
+def test_labels_of_a_model_that_draws_may_look_partly_like_numbers() -> None:
+    tried = Answers([["no"], ["yes"], ["yes"], ["1"]])
+    assert tried.compare(["1"], ["no"], "in V2") == VARIES
+    assert tried.compare(["1"], ["yes"], "in dataframe_records") == VARIES

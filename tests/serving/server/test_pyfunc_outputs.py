@@ -17,9 +17,8 @@ from mlflow.pyfunc import save_model as save_pyfunc
 from mlflow.pyfunc.scoring_server import predictions_to_json
 
 from serving.server.pyfunc_spoken import tensors
-from serving.tried.example import shown
+from serving.tried.example import same
 from tests.serving.foreign import bundle_of
-from tests.serving.server.test_against_mlflow import asking
 from tests.serving.server.test_pyfunc import as_before, both_of  # noqa: F401
 
 DAY = datetime.date(2020, 1, 1)
@@ -47,6 +46,7 @@ DAYS = pd.to_datetime([DAY, None])
         [["a"], ["b", "c"]],
         [np.array([1, 2]), np.array([3])],
         {"a": {"b": [1]}},
+        {"tokens": [[1], [2, 3]]},
     ],
     ids=repr,
 )
@@ -54,7 +54,7 @@ def test_v2_says_what_mlflows_server_says(value: Any) -> None:
     text = io.StringIO()
     predictions_to_json(value, text)
     (output,) = orjson.loads(orjson.dumps(tensors(value)))
-    assert shown(output["data"]) == shown(json.loads(text.getvalue())["predictions"])
+    assert same(output["data"], json.loads(text.getvalue())["predictions"])
 
 
 def test_columns_of_one_name_are_outputs_each() -> None:
@@ -81,13 +81,15 @@ def test_a_column_of_half_a_character_can_be_written() -> None:
 
 
 class Unwritable(PythonModel):
-    """What it makes of some rows cannot be written as JSON."""
+    """What it makes of some rows cannot be written as JSON, and of others not as an array."""
 
     def predict(
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> Any:
         cells = model_input["x"].tolist()
-        return cells if min(cells) >= 0 else [Decimal(cell) for cell in cells]
+        if min(cells) >= 0:
+            return {"tokens": [[1], [2, 3]], "score": cells}
+        return [{(Decimal(cell), 1): 1} for cell in cells]
 
 
 def test_predictions_that_cannot_be_written_are_the_models_fault(tmp_path: Path) -> None:
@@ -96,13 +98,21 @@ def test_predictions_that_cannot_be_written_are_the_models_fault(tmp_path: Path)
         tmp_path / "model",
         python_model=Unwritable(),
         signature=infer_signature(rows, np.zeros(1)),
+        input_example=rows,
         pip_requirements=["mlflow==3.17.2"],
     )
-    app = both_of(bundle_of(tmp_path / "model", tmp_path / "bundle")).app
-    request = {"dataframe_records": [{"x": -12345.5}]}
-    status, answer = asking(app)(json.dumps(request).encode(), "application/json")
+    both = both_of(bundle_of(tmp_path / "model", tmp_path / "bundle"))
+    made = both.infer(inputs_of(1.5))["outputs"]
+    assert [item["data"] for item in made] == [["[1]", "[2,3]"], [1.5]]
+    request = json.dumps({"dataframe_records": [{"x": -12345.5}]}).encode()
+    status, answer = both.ours(request, "application/json")
     assert status == 400
-    assert "12345" not in json.dumps(answer)
+    for said in (answer, both.infer(inputs_of(-12345.5), 400)):
+        assert "12345" not in json.dumps(said)
+
+
+def inputs_of(cell: float) -> dict[str, Any]:
+    return {"inputs": [{"name": "x", "shape": [1], "datatype": "FP64", "data": [cell]}]}
 
 
 class Hinted(PythonModel):

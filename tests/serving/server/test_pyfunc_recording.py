@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import mlflow.pyfunc
-import numpy as np
 import pandas as pd
 import pytest
 from mlflow.models import ModelSignature
@@ -12,8 +11,6 @@ from mlflow.pyfunc import PythonModel
 from mlflow.types import ColSpec, Schema, TensorSpec
 
 from serving.server.bundle import read_bundle
-from serving.server.pyfunc_recorded import predicted
-from serving.server.signature import Field, Signature
 from tests.serving.foreign import bundle_of, people, save_table_model, save_tensor_model
 from tests.serving.server import recorded
 from tests.serving.server.running import running, start
@@ -106,38 +103,3 @@ def test_tensors_are_not_recorded(tmp_path: Path) -> None:
     assert server.process.wait(60) == 1
     (line,) = server.log().splitlines()
     assert "signature is tensors; leave out --record" in line
-
-
-NUMBER = Signature((), (Field("", "float64", (-1, 1)),), {})
-TEXT = Signature((), (), {})
-
-
-@pytest.mark.parametrize(
-    ("answer", "signature", "expected"),
-    [
-        (b'{"predictions": [[0.5], [null]]}', NUMBER, [0.5, np.nan]),
-        (b'{"predictions": [{"0": 1}, {"0": NaN}]}', NUMBER, [1.0, np.nan]),
-        (b'{"predictions": ["a", true]}', TEXT, ["a", "true"]),
-        (b'{"predictions": ["\\ud83d", [1, 2]]}', TEXT, ["?", "[1,2]"]),
-        (
-            b'{"outputs": [{"name": "a", "shape": [2, 2], "data": [1, 2, 3, 4]}]}',
-            TEXT,
-            ["[1,2]", "[3,4]"],
-        ),
-        (
-            b'{"outputs": [{"name": "a", "shape": [2], "data": [1, 2]}, '
-            b'{"name": "b", "shape": [2], "data": ["x", null]}]}',
-            TEXT,
-            ['{"a":1,"b":"x"}', '{"a":2,"b":null}'],
-        ),
-    ],
-)
-def test_predictions_are_taken_from_the_answer(
-    answer: bytes, signature: Signature, expected: list[Any]
-) -> None:
-    np.testing.assert_array_equal(predicted(answer, 2, signature), np.array(expected))
-
-
-def test_a_prediction_of_all_rows_together_is_not_recorded() -> None:
-    with pytest.raises(ValueError, match="a prediction a row"):
-        predicted(b'{"predictions": 3}', 2, NUMBER)
