@@ -19,6 +19,8 @@ from serving.convert.trees import LEQ, MEMBER, Tree
 #: so its time would grow with the square of their number.
 AT_ONCE = 1 << 15
 _LEAST_TREES = 64
+#: So many trees, one after the other, that no other fits to: the rest of them will not do better.
+_IN_VAIN = 16
 
 #: Of a tree: more take fewer steps, each of them longer, for they no longer are in the processor's
 #: nearest memory; and they make the model larger.
@@ -84,7 +86,9 @@ def _sums(nodes: Sequence[_Node]) -> Iterator[_Node]:
     split = np.array([number[each] for one in asked for each in one], np.int64)
     cell = tree * width + feature[split]
     left = np.ones(len(nodes), bool)
-    while left.any():
+    in_vain = 0
+    while left.any() and in_vain < _IN_VAIN:
+        before = left.sum()
         known = np.zeros(len(number), bool)
         total: _Node = 0.0
         while left.any():
@@ -99,7 +103,9 @@ def _sums(nodes: Sequence[_Node]) -> Iterator[_Node]:
                 break
             left[best] = False
             known[split[tree == best]] = True
+        in_vain = in_vain + 1 if left.sum() == before - 1 else 0
         yield total
+    yield from (nodes[at] for at in left.nonzero()[0])
 
 
 def _asked(node: _Node) -> dict[_Split, None]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.convert import convert
+from serving.convert import convert, join
 from serving.convert.join import AT_ONCE, MOST_LEAVES, _flat, _Split, joined
 from serving.convert.trees import GT, LEQ, MEMBER, Tree, add_trees
 from serving.graph import Graph
@@ -111,6 +111,17 @@ def test_trees_grow_to_a_size_and_larger_ones_stay() -> None:
     assert large in found
     rows = np.random.default_rng(0).normal(size=(300, 4))
     np.testing.assert_array_equal(sums(found, rows), sums([*small, large], rows))
+
+
+def test_trees_that_share_nothing_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    trees = [random_tree(6, seed, features=200) for seed in range(80)]
+    added, count = join._sum, []
+    monkeypatch.setattr(join, "_sum", lambda *args: count.append(1) or added(*args))
+    found = joined(trees)
+    assert len(found) == len(trees)
+    rows = np.random.default_rng(0).normal(size=(200, 200))
+    np.testing.assert_array_equal(sums(found, rows), sums(trees, rows))
+    assert 0 < len(count) < 200 * len(trees)  # were all tried, it would be twice as often
 
 
 def test_targets_stay_apart() -> None:
