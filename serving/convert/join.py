@@ -105,7 +105,7 @@ def _sums(nodes: Sequence[_Node]) -> Iterator[_Node]:
             known[split[tree == best]] = True
         in_vain = in_vain + 1 if left.sum() == before - 1 else 0
         yield total
-    yield from (nodes[at] for at in left.nonzero()[0])
+    yield from (nodes[at] for at in left.nonzero()[0].tolist())
 
 
 def _asked(node: _Node) -> dict[_Split, None]:

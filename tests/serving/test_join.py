@@ -115,8 +115,13 @@ def test_trees_grow_to_a_size_and_larger_ones_stay() -> None:
 
 def test_trees_that_share_nothing_are_left_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     trees = [random_tree(6, seed, features=200) for seed in range(80)]
-    added, count = join._sum, []
-    monkeypatch.setattr(join, "_sum", lambda *args: count.append(1) or added(*args))
+    added, count = join._sum, list[Any]()
+
+    def counted(*args: Any) -> Any:
+        count.append(args[0])
+        return added(*args)
+
+    monkeypatch.setattr(join, "_sum", counted)
     found = joined(trees)
     assert len(found) == len(trees)
     rows = np.random.default_rng(0).normal(size=(200, 200))
