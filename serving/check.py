@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from registry.version import Version
 from serving.image import BUNDLE
 from serving.labels import PATH
 from serving.server.bundle import PYFUNC
+from serving.tried import run_script
 from training.errors import SixfoldError
 
 #: How a server is kept from everything that it does not need.
@@ -23,15 +23,6 @@ SEALED: dict[str, Any] = {
 }
 _MEMORY = "1g"
 _PATIENCE, _LONG_PATIENCE = 20.0, 120.0  # a model of others imports what it likes
-#: What runs in the container, each after those that it imports.
-_TRIED = ("asking", "sample", "example", "run")
-_SCRIPT = """
-import sys, types
-for name, text in {texts}:
-    module = sys.modules[name] = types.ModuleType(name)
-    exec(compile(text, name, "exec"), vars(module))
-module.main(*sys.argv[1:])
-"""
 
 
 @dataclass(frozen=True)
@@ -47,13 +38,6 @@ class Checked:
 
     checks: list[str]
     ready_seconds: float
-
-
-def script() -> str:
-    """The package `serving.tried` as a text for `python -c`, where Sixfold is not."""
-    folder = Path(__file__).with_name("tried")
-    texts = [(f"serving.tried.{name}", (folder / f"{name}.py").read_text()) for name in _TRIED]
-    return _SCRIPT.format(texts=texts)
 
 
 def check_image(engine: Any, image: Any, version: Version, say: Callable[[str], None]) -> Checked:
@@ -73,14 +57,14 @@ def check_image(engine: Any, image: Any, version: Version, say: Callable[[str], 
     patience = _LONG_PATIENCE if image.labels.get(PATH) == PYFUNC else _PATIENCE
     words = [BUNDLE, version.model, version.version, f"{patience:g}"]
     with _sealed(engine, image) as container:
-        printed = _run_in(container, ["python", "-c", script(), *words])
+        printed = run_in(container, ["python", "-c", run_script(), *words])
         try:
             found = json.loads(printed)
         except ValueError:
-            raise SixfoldError(_refusal("ready", _last_line(container) or printed[-300:])) from None
+            raise SixfoldError(_refusal("ready", last_line(container) or printed[-300:])) from None
         if failed := [(name, said) for name, said in found["checks"] if said]:
             name, said = failed[0]
-            if name == "ready" and (last := _last_line(container)):
+            if name == "ready" and (last := last_line(container)):
                 said = f"{said}; the server's last words: {last}"
             raise SixfoldError(_refusal(name, said))
     for note in found["notes"]:
@@ -99,20 +83,22 @@ def _sealed(engine: Any, image: Any) -> Iterator[Any]:
         container.remove(force=True)
 
 
-def _run_in(container: Any, command: list[str]) -> str:
-    """What a command prints in a container; '' in one that has ended."""
+def run_in(container: Any, command: list[str]) -> str:
+    """What a command prints in a container, or else its errors; '' in one that has ended."""
     from docker.errors import APIError
 
     try:
         _, (out, err) = container.exec_run(command, demux=True)
-    except APIError as error:
-        if error.status_code != 409:
+    except APIError:
+        container.reload()
+        if container.status == "running":
             raise
         return ""
-    return ((out or b"") if out else (err or b"")).decode(errors="replace")
+    return (out or err or b"").decode(errors="replace")
 
 
-def _last_line(container: Any) -> str:
+def last_line(container: Any) -> str:
+    """The last that a container has printed; '' if nothing."""
     lines = container.logs(tail=20).decode(errors="replace").split("\n")
     return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from serving.check import SEALED
+from serving.check import SEALED, last_line, run_in
 from serving.deploy.front import ROLE, begin, have_image
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.recording import mounted
@@ -13,8 +13,8 @@ from serving.deploy.wanted import Release, Wanted, settings
 from serving.image import BUNDLE
 from serving.labels import RUN, VERSION
 from serving.serve import request_of
+from serving.tried import smoke_script
 
-_SMOKE = Path(__file__).with_name("smoke.py")
 _READY_SECONDS = 60
 _ASKED = 3
 _DRAIN_SECONDS = 3
@@ -69,23 +69,15 @@ def ask(container: Any, url: str, release: Release) -> None:
     Wrong
         They are not answered.
     """
-    from docker.errors import APIError
-
     named = f"{release.model}/{release.version}"
     words = [url, BUNDLE, named, str(_READY_SECONDS), str(_ASKED)]
-    try:
-        _, output = container.exec_run(["python", "-c", _SMOKE.read_text(), *words])
-    except APIError as error:
-        if error.status_code != 409:  # it has ended
-            raise
-        output = b""
-    text = (output or b"").decode(errors="replace").strip()
+    text = run_in(container, ["python", "-c", smoke_script(), *words]).strip()
     try:
         wrong = json.loads(text.splitlines()[-1])["wrong"]
     except (ValueError, IndexError, KeyError, TypeError):
         wrong = "its container has ended" if not text else text[-300:]
     if wrong:
-        last = _last_line(container)
+        last = last_line(container)
         raise Wrong(f"{wrong}; its last words: {last}" if last else wrong)
 
 
@@ -115,8 +107,3 @@ def sample(container: Any) -> dict[str, Any]:
     """A request that works."""
     _, output = container.exec_run(["cat", f"{BUNDLE}/sample.json"])
     return request_of(json.loads(output))
-
-
-def _last_line(container: Any) -> str:
-    lines = container.logs(tail=20).decode(errors="replace").splitlines()
-    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")

@@ -24,9 +24,9 @@ from serving.deploy.recording import volume_name
 from serving.deploy.rollout import Failed, NoImage, find, wait
 from serving.deploy.rollout import revision as revision_of
 from serving.deploy.wanted import Release, Wanted, read_token, without_stable, written
+from serving.tried import smoke_script
 from training.errors import SixfoldError, UserError
 
-_SMOKE = Path(__file__).with_name("smoke.py")
 _POLL = 0.5
 _ASKED = 10  # times a replica, so that each is likely to answer some
 _SMOKE_PATIENCE = 130.0
@@ -236,7 +236,7 @@ def _smoke(kubectl: Kubectl, release: Release, service: str, times: int, token: 
     Failed
         One was not.
     """
-    pod = manifests.smoke_pod(release, service, _SMOKE.read_text(), times, token)
+    pod = manifests.smoke_pod(release, service, smoke_script(), times, token)
     name = pod["metadata"]["name"]
     kubectl.delete(f"pod/{name}")
     try:

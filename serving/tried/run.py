@@ -1,6 +1,6 @@
 """Runs inside a serving image, in a container without a network: is it what such an image must be?
 
-`serving.check` hands this package's files to `python -c` there. Prints one JSON object:
+Prints one JSON object:
 `ready_seconds`; `checks`, a list of [name, '' or what was found]; `notes`, what else was found.
 """
 
@@ -10,30 +10,14 @@ import os
 import subprocess
 import sys
 import time
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
-from serving.tried.asking import Check, Wrong, ask
+from serving.tried.asking import Check, Wrong, ask, check_version, wait_until_ready
 from serving.tried.example import Example
 from serving.tried.sample import Sample
 
-_POLL = 0.01
 _READ_ONLY = 1  # statvfs's ST_RDONLY
-
-
-def wait_until_ready(seconds: float) -> float:
-    """Seconds from the container's start until the server was ready."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            if ask("GET", "/readyz")[0] == 200:
-                return since_start()
-        except OSError:
-            pass
-        if time.monotonic() > until:
-            raise Wrong(f"not ready within {seconds:g} s")
-        time.sleep(_POLL)
 
 
 def since_start() -> float:
@@ -45,12 +29,6 @@ def since_start() -> float:
 
 def tries(bundle: Path, model: str, version: str) -> Iterator[Check]:
     """Every check by its name."""
-
-    def named() -> None:
-        headers = ask("GET", "/ping")[1]
-        found, expected = headers.get("sixfold-version", ""), f"{model}/{version}"
-        if found not in (expected, urllib.parse.quote(expected)):  # the latter if it is not ASCII
-            raise Wrong(f"the header sixfold-version is {found!r}, not {expected}")
 
     def healthy() -> None:
         command = [sys.executable, "-m", "serving.server", "--check"]
@@ -64,7 +42,7 @@ def tries(bundle: Path, model: str, version: str) -> Iterator[Check]:
         yield from Example(bundle, model).tries()
     else:
         yield from Sample(bundle).tries(model)
-    yield "version header", named
+    yield "version header", lambda: check_version(ask("GET", "/ping")[1], f"{model}/{version}")
     yield "health check", healthy
 
 
@@ -93,7 +71,8 @@ def main(bundle: str, model: str, version: str, patience: str) -> None:
     notes: list[str] = []
     ready = 0.0
     try:
-        ready = wait_until_ready(float(patience))
+        wait_until_ready(float(patience))
+        ready = since_start()
     except Wrong as wrong:
         checks.append(("ready", str(wrong)))
     else:

@@ -30,6 +30,13 @@ class Sample:
     def by_column(self) -> dict[str, list[Any]]:
         return {name: [row[name] for row in self.rows] for name in self.columns}
 
+    def request(self) -> dict[str, Any]:
+        """A request for what was recorded."""
+        body: dict[str, Any] = {"dataframe_records": self.rows}
+        if self.classes is not None:
+            body["params"] = {"predict_method": "predict_proba"}
+        return body
+
     def compare_raw(self, found: Any) -> None:
         """Numbers, or probabilities of the classes: by name, or in their order."""
         if len(found) != len(self.raw):
@@ -58,12 +65,6 @@ class Sample:
     def tries(self, model: str) -> Iterator[Check]:
         """Every check by its name."""
 
-        def recorded() -> None:
-            body: dict[str, Any] = {"dataframe_records": self.rows}
-            if self.classes is not None:
-                body["params"] = {"predict_method": "predict_proba"}
-            self.compare_raw(predictions(body))
-
         def split() -> None:
             body = {"columns": self.columns, "data": self.values()}
             self.compare(predictions({"dataframe_split": body}))
@@ -78,7 +79,10 @@ class Sample:
         def v2() -> None:
             self.compare(inferred(model, self.by_column(), len(self.rows))[0]["data"])
 
-        yield "recorded predictions", recorded
+        yield (
+            "recorded predictions",
+            lambda: self.compare_raw(predictions(self.request())),
+        )
         yield "dataframe_split", split
         yield (
             "dataframe_records",

@@ -1,6 +1,5 @@
 """`sixfold deploy` on this machine: Docker, under load and back from a bad version; Compose."""
 
-import http.client
 import json
 import os
 import shlex
@@ -8,16 +7,15 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
 
 from serving.server.check import is_ready
 from tests.e2e.command import call
+from tests.e2e.deployed import ask, ask_for_versions, containers, status, undeploy
 from tests.e2e.released import Released, released
 from tests.services.process import free_ports, listens
 from tests.serving.deploy.load import load
@@ -58,37 +56,6 @@ def _nothing_is_left(
         network.remove()
     assert not left
     assert not networks
-
-
-def containers(engine: docker.DockerClient, model: Released) -> list[str]:
-    """All containers of a deployment, by name."""
-    every = engine.containers.list(all=True, filters={"name": model.name})
-    return sorted(container.name for container in every)
-
-
-def status(model: Released, code: int) -> dict[str, Any]:
-    printed = call(model.folder, "sixfold", ["status", model.model, "--json"], code=code)
-    found: dict[str, Any] = json.loads(printed)
-    return found
-
-
-def ask_for_versions(port: int, model: Released, times: int) -> Counter[str]:
-    """Whose answers came over one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    found: Counter[str] = Counter()
-    for _ in range(times):
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/invocations", json.dumps(model.body), headers)
-        answer = connection.getresponse()
-        assert answer.status == 200, answer.read()
-        assert json.loads(answer.read())["predictions"]
-        found[answer.getheader("sixfold-version", "?").rpartition("/")[2]] += 1
-    connection.close()
-    return found
-
-
-def undeploy(model: Released, code: int = 0) -> str:
-    return call(model.folder, "sixfold", ["undeploy", model.model, "--to", "docker"], code=code)
 
 
 def test_to_the_next_version_under_load_and_back_from_a_bad_one(
@@ -405,20 +372,3 @@ def test_compose_runs_the_file_that_is_written(
             container.remove(force=True)
         for volume in engine.volumes.list(filters={"name": f"{model.name}_recordings"}):
             volume.remove()
-
-
-def ask(port: int, model: Released, token: str = "") -> int:
-    """Status of a prediction."""
-    headers = {"Content-Type": "application/json"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/invocations", json.dumps(model.body).encode(), headers
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:  # the port is kept, and nobody is there yet
-        return 0

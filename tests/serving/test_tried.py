@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 
 from serving import tried
-from serving.check import script
-from serving.tried import asking
+from serving.tried import asking, run_script, smoke_script
 from serving.tried.example import VARIES, Example
 from serving.tried.sample import Sample
 from tests.serving.foreign import bundle_of, save_drawing_model, save_python_model
@@ -39,22 +38,32 @@ def test_it_is_the_standard_library_alone() -> None:
             assert all(not n.startswith("serving") or "tried" in n for n in names)
 
 
+def test_the_smoke_request_runs_there_too(tmp_path: Path) -> None:
+    words = ["http://127.0.0.1:1", str(tmp_path), "theirs/3", "0", "2"]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", smoke_script(), *words], capture_output=True, cwd="/"
+    )
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert found["wrong"].startswith("not ready within 0 s: ConnectionRefusedError")
+    assert found["answers"] == 0
+
+
 def test_it_runs_where_sixfold_is_not(tmp_path: Path) -> None:
     """Nobody listens on its port."""
     words = [str(tmp_path), "theirs", "3", "0"]
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", script(), *words],
+        [sys.executable, "-I", "-S", "-c", run_script(), *words],
         capture_output=True,
         check=True,
         cwd="/",
         env={"SIXFOLD_PORT": "1"},
     )
     found = json.loads(done.stdout)
-    assert found == {
-        "ready_seconds": 0.0,
-        "checks": [["ready", "not ready within 0 s"]],
-        "notes": [],
-    }
+    ((name, said),) = found.pop("checks")
+    assert name == "ready"
+    assert said.startswith("not ready within 0 s: ConnectionRefusedError")
+    assert found == {"ready_seconds": 0.0, "notes": []}
 
 
 @pytest.mark.parametrize("found", [[100.0, 2.0], [100.0005, 2.0000001]])
@@ -89,7 +98,7 @@ def test_a_label_must_be_the_likelier_one_unless_both_are(tmp_path: Path) -> Non
 def notes_of(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     """Every check of a served example, with what it has to say."""
     with running(bundle) as server:
-        monkeypatch.setattr(asking, "PORT", server.port)
+        monkeypatch.setattr(asking, "BESIDE", f"http://127.0.0.1:{server.port}")
         return {name: tried() for name, tried in Example(bundle, "theirs").tries()}
 
 

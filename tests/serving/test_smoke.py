@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from serving.deploy import smoke
+from serving.tried import smoke
 
 ROWS = [{"age": 1.0}, {"age": None}]
 

@@ -1,0 +1,46 @@
+"""A command in a container that ends meanwhile: the engine says so in more than one way."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from docker.errors import APIError
+
+from serving.check import run_in
+
+
+class Container:
+    """Answers a command as the engine does, and says how it is."""
+
+    def __init__(self, status: str, refusal: int = 0, printed: tuple[Any, Any] = (None, None)):
+        self.status = "created"
+        self._now = status
+        self._refusal = refusal
+        self._printed = printed
+
+    def exec_run(self, command: list[str], demux: bool) -> tuple[int, tuple[Any, Any]]:
+        assert command
+        assert demux
+        if self._refusal:
+            raise APIError("not running", SimpleNamespace(status_code=self._refusal))
+        return 0, self._printed
+
+    def reload(self) -> None:
+        self.status = self._now
+
+
+@pytest.mark.parametrize("refusal", [409, 500])  # before the command was made, or after
+def test_one_that_has_ended_prints_nothing(refusal: int) -> None:
+    assert run_in(Container("exited", refusal), ["true"]) == ""
+
+
+def test_a_failure_of_the_engine_is_none_of_the_containers() -> None:
+    with pytest.raises(APIError):
+        run_in(Container("running", 500), ["true"])
+
+
+@pytest.mark.parametrize(
+    ("printed", "found"), [((b"out", b"err"), "out"), ((None, b"err"), "err"), ((None, None), "")]
+)
+def test_what_is_printed_or_else_its_errors(printed: tuple[Any, Any], found: str) -> None:
+    assert run_in(Container("running", printed=printed), ["true"]) == found
