@@ -19,7 +19,7 @@ import orjson
 
 from serving.server.bundle import Bundle, Predictor, PyfuncBundle
 from serving.server.deadlines import Deadlines
-from serving.server.errors import Headers, Refused, unavailable, where
+from serving.server.errors import CLOSE, Headers, Refused, unavailable, where
 from serving.server.joining import Joiner, Predicted, Times, predict
 from serving.server.metrics import Metrics
 from serving.server.routes import OTHER, Answer, Parse, Route, Routes
@@ -259,7 +259,7 @@ class App:
         self._metrics.request(route.number, status)
         headers = [*headers, self._version, (b"content-length", b"%d" % len(body))]
         if self.draining:
-            headers.append((b"connection", b"close"))
+            headers.append(CLOSE)
         return status, headers, body
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:

@@ -24,6 +24,9 @@ _WORDS = {
 
 Headers = list[tuple[bytes, bytes]]
 
+#: Tells a client that its connection ends with this answer.
+CLOSE = (b"connection", b"close")
+
 
 class Refused(Exception):
     """A request that is not answered as asked.

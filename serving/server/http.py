@@ -13,7 +13,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from serving.server.errors import Headers
+from serving.server.errors import CLOSE, Headers
 from serving.server.routes import Route
 
 #: Bytes of a request's line and headers together.
@@ -181,11 +181,13 @@ class Connection(HttpToolsProtocol):
             parts += (name, b": ", value, b"\r\n")
         for name, value in headers:
             parts += (name, b": ", value, b"\r\n")
-        if not keep and not self.app.draining:
+        # Not whether the server drains by now: a client that was not told may be sending again.
+        told = CLOSE in headers
+        if not keep and not told:
             parts.append(b"connection: close\r\n")
         parts += (b"\r\n", body)
         self.transport.write(b"".join(parts))
-        if self.app.draining or not keep:
+        if told or not keep:
             self.transport.close()
 
     def _decline(self, rest: bytes) -> None:
