@@ -29,7 +29,7 @@ _HOST = "127.0.0.1"
 _INSIDE = "8080/tcp"
 _PATIENCE = 120.0  # a model of others imports what it likes
 _POLL = 0.02
-_STOP_SECONDS = 15
+_STOP_SECONDS = 45  # the longest request, and some more
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ one that has more than another leaves it to that one for a moment.
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 #: Seconds: how long a worker gives way, and how long it waits where no more files can be open.
 _MOMENT, _PAUSE = 0.002, 1.0
@@ -43,10 +44,13 @@ class Accepting:
         self._listen(self._ready)
 
     def close(self) -> None:
-        """Accept no more."""
+        """Accept no more, but who waits: the end of the socket would be the end of them."""
         self._loop.remove_reader(self._listening)
         if self._later is not None:
             self._later.cancel()
+        with suppress(OSError):
+            while self._take():
+                pass
 
     async def wait_closed(self) -> None:
         """Nothing is left to wait for."""
@@ -62,18 +66,29 @@ class Accepting:
 
     def _accept(self) -> None:
         try:
-            connection, _ = self._listening.accept()
-        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            pass  # another worker has it, or it is gone
+            self._take()
         except OSError:
             self._wait(_PAUSE, self._accept)
-            return
         else:
-            connection.setblocking(False)
-            task = self._loop.create_task(self._open(connection))
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
-        self._listen(self._ready)
+            self._listen(self._ready)
+
+    def _take(self) -> bool:
+        """Accept one that waits; False if nobody does.
+
+        Raises
+        ------
+        OSError
+            No more files can be open.
+        """
+        try:
+            connection, _ = self._listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return False  # another worker has it, or it is gone
+        connection.setblocking(False)
+        task = self._loop.create_task(self._open(connection))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+        return True
 
     async def _open(self, connection: socket.socket) -> None:
         try:

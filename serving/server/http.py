@@ -7,6 +7,7 @@ not goes uvicorn's way through the ASGI application.
 """
 
 import asyncio
+import select
 from functools import partial
 from typing import Any
 
@@ -129,6 +130,14 @@ class Connection(HttpToolsProtocol):
         self._whole.flush()
         self._heard = self.loop.time()
         super().on_response_complete()
+
+    def shutdown(self) -> None:
+        """The server ends: so does the connection, unless a request has come, whole or not."""
+        self.app.flush()
+        waiting = select.poll()
+        waiting.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        if not self._in_head and not waiting.poll(0):
+            super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close the connection if nothing came for long and nothing is under way."""

@@ -35,6 +35,9 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
         sys.path.insert(0, packages)
     # Set before NumPy is imported: a pool of threads nobody uses, and it would not survive a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from serving.server.supervise import Supervisor, hold_signals
+
+    hold_signals()
     from serving.server.bundle import read_bundle
     from serving.server.settings import read_settings
 
@@ -44,7 +47,7 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
     _preload(bundle, settings.record)
     from serving.server.metrics import Metrics
     from serving.server.routes import NAMES
-    from serving.server.supervise import UNSERVABLE, Supervisor
+    from serving.server.supervise import UNSERVABLE
     from serving.server.worker import work
 
     metrics = Metrics(bundle, NAMES, settings.workers)

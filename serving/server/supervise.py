@@ -18,6 +18,11 @@ _PAUSE = 1.0  # before a worker is replaced that died at once
 _GRACE = 5.0  # beyond what draining may take
 
 
+def hold_signals() -> None:
+    """Have signals wait for a supervisor: as process 1 of a container, one without would miss them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
 class Supervisor:
     """Keeps a number of workers running.
 
@@ -67,7 +72,7 @@ class Supervisor:
         int
             0 after a drain, 1 if a worker cannot serve or had to be killed.
         """
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        hold_signals()
         gc.collect()
         give_back()
         gc.freeze()  # what is there by now stays in pages that all workers share

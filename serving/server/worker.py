@@ -1,5 +1,6 @@
 """One worker: loads the model, answers until it is told to end, then finishes what it has begun."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -22,6 +23,8 @@ from serving.server.traces import begin
 
 #: Longer than load balancers keep idle connections, so that it is they who close them.
 _KEEP_ALIVE = 75
+#: Seconds: signals that come together count as one; and who was accepted last has as long to ask.
+_TOGETHER, _LAST = 1.0, 0.1
 
 
 def work(
@@ -86,17 +89,16 @@ class _Server(uvicorn.Server):
         self._app = app
         self._settings = settings
         self._metrics = metrics
-        self._ends = float("inf")
+        self._told = self._ends = float("inf")
         self._parent = os.getppid()
 
     async def startup(self, sockets: Any = None) -> None:
         """Begin to accept: where there are other workers, no more than they do."""
-        alone = self._settings.workers == 1
-        await super().startup(sockets if alone else [])
+        await super().startup([])
         self._metrics.ready(True)
-        if not alone:
-            servers = [Accepting(each, self._protocol, self._has_most) for each in sockets]
-            self.servers: list[Any] = servers
+        self.servers: list[Any] = [
+            Accepting(each, self._protocol, self._has_most) for each in sockets
+        ]
 
     def _protocol(self) -> Connection:
         return Connection(self.config, self.server_state, self.lifespan.state)
@@ -105,12 +107,17 @@ class _Server(uvicorn.Server):
         return self._metrics.connections(len(self.server_state.connections) + opening)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Drain at the first signal, end at the second."""
+        """Drain at the first signal, end at the second.
+
+        A signal to a whole group of processes comes twice: its parent hands it on as well.
+        """
+        now = time.monotonic()
         if self._app.draining:
-            self.should_exit = True
+            self.should_exit = self.should_exit or now > self._told + _TOGETHER
+            return
         self._app.draining = True
         self._metrics.ready(False)
-        self._ends = time.monotonic() + self._settings.drain_seconds
+        self._told, self._ends = now, now + self._settings.drain_seconds
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to stop accepting; asked ten times a second."""
@@ -120,3 +127,13 @@ class _Server(uvicorn.Server):
         if time.monotonic() >= self._ends:
             self.should_exit = True
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Accept no more, and answer whoever has been accepted until now."""
+        for server in self.servers:
+            server.close()
+        for each in sockets or []:
+            each.close()
+        self.servers = []
+        await asyncio.sleep(_LAST)
+        await super().shutdown([])

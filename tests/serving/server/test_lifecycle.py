@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from http.client import HTTPException
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving.server.bundles import MIXED, ROW, Linear, write_bundle
-from tests.serving.server.running import JSON, Server, ask, running, start
+from tests.serving.server.running import JSON, ROOT, Server, ask, running, start
 from tests.serving.server.test_server import received
 from tests.waiting import wait_until
 
@@ -79,6 +81,29 @@ def test_a_drain_finishes_what_was_begun(bundle: Path) -> None:
         assert server.process.wait(10) == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_has_come_is_answered_before_the_end(bundle: Path, workers: int) -> None:
+    """Whether accepted or not: all of this reaches the workers while they are busy, SIGTERM too."""
+    with running(bundle, workers=workers) as server:
+        kept = [server.connect() for _ in range(10)]
+        for connection in kept:
+            assert ask(connection, "POST", "/invocations", BODY, JSON).status == 200
+        busy = server.workers()
+        for worker in busy:
+            os.kill(worker, signal.SIGSTOP)
+        asking = kept + [server.connect() for _ in range(10)]
+        for connection in asking:
+            connection.request("POST", "/invocations", BODY, JSON)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        for worker in busy:
+            os.kill(worker, signal.SIGCONT)
+        for connection in asking:
+            answer = connection.getresponse()
+            assert (answer.status, answer.getheader("connection")) == (200, "close")
+        assert server.process.wait(10) == 0
+
+
 def refuses(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
@@ -106,9 +131,39 @@ def test_a_second_signal_ends_at_once(bundle: Path) -> None:
     with running(bundle, drain_seconds=60) as server:
         server.process.send_signal(signal.SIGINT)
         wait_until(lambda: server.ask("GET", "/readyz").status == 503)
+        time.sleep(1.1)  # what comes together is one signal
         for worker in server.workers():
             os.kill(worker, signal.SIGTERM)
         assert server.process.wait(10) == 0
+
+
+def test_a_signal_to_the_whole_group_is_one(bundle: Path) -> None:
+    """The workers have it twice: from who sent it, and from their parent."""
+    with running(bundle, drain_seconds=2) as server:
+        for process in (server.process.pid, *server.workers()):
+            os.kill(process, signal.SIGINT)
+        wait_until(lambda: server.ask("GET", "/readyz").status == 503)
+        time.sleep(0.5)
+        assert server.ask("POST", "/invocations", BODY, JSON).status == 200
+        assert server.process.wait(10) == 0
+
+
+def test_a_signal_while_it_starts_ends_it(bundle: Path) -> None:
+    """Process 1 of a container, which this is not, would not have got it at all."""
+    text = (
+        "import os, signal, sys\n"
+        "from serving.server import __main__, main\n"
+        "preload = main._preload\n"
+        "def told(*given):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    preload(*given)\n"
+        "main._preload = told\n"
+        "sys.exit(__main__.main())"
+    )
+    command = [sys.executable, "-c", text, str(bundle)]
+    environ = {**os.environ, "SIXFOLD_PORT": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_worker_that_dies_is_replaced(bundle: Path) -> None:
