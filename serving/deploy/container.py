@@ -86,6 +86,11 @@ def keep(container: Any) -> None:
     container.update(restart_policy=_RESTART)
 
 
+def is_kept(container: Any) -> bool:
+    """Whether the engine does."""
+    return bool(container.attrs["HostConfig"]["RestartPolicy"]["Name"] == _RESTART["Name"])
+
+
 def end(container: Any) -> None:
     """Let a container finish what it is at, and remove it."""
     container.stop(timeout=_STOP_SECONDS)

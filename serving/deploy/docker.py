@@ -22,7 +22,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serving.deploy.container import Wrong, ask, end, keep, sample, start, token_file, version
+from serving.deploy.container import (
+    Wrong,
+    ask,
+    end,
+    is_kept,
+    keep,
+    sample,
+    start,
+    token_file,
+    version,
+)
 from serving.deploy.front import HOST, INSIDE, ROLE, find, keep_port, published_port
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.recording import PROJECT
@@ -97,9 +107,15 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
                 # A canary is not asked there: the front gives it no more than a share.
                 ask(new, f"http://{front.name}:{INSIDE}", release)
         except BaseException as error:
+            asked = [container for container, _ in renamed if container in made]
             _exchange_back(renamed)
+            if asked:  # it had the name: requests are under way, and some may still come
+                time.sleep(_SETTLE)
             for container in reversed(made):
-                container.remove(force=True)
+                if container in asked:
+                    end(container)
+                else:
+                    container.remove(force=True)
             if not (old or former):
                 _remove_networks(engine, names=[f"^{name}$"])
             if isinstance(error, Wrong):
@@ -171,9 +187,15 @@ def check(engine: Any, wanted: Wanted) -> None:
 def _recover(engine: Any, model: str) -> None:
     """Finish or undo what an earlier deployment was at when it was killed."""
     name = deployment(model)
-    for suffix in ("next", "front-next"):
-        if left := find(engine, f"{name}-{suffix}", model):
-            left.remove(force=True)
+    front, after = (find(engine, f"{name}-{suffix}", model) for suffix in ("front", "front-next"))
+    if after and is_kept(after):  # it has the new port already, and the one before was ending
+        if front:
+            end(front)
+        after.rename(f"{name}-front")
+    elif after:
+        after.remove(force=True)
+    if left := find(engine, f"{name}-next", model):
+        left.remove(force=True)
     stable, old = find(engine, name, model), find(engine, f"{name}{_OLD}", model)
     canary, former = _canary(engine, model), _canary(engine, model, _OLD)
     for before, after in ((former, canary or (stable and old)), (old, stable)):

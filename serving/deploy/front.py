@@ -69,6 +69,9 @@ def keep_port(
         network=name,
         ports={f"{INSIDE}/tcp": (HOST, port)},
         mem_limit=_MEMORY,
+        # A name that nobody has for a moment is not looked for beyond the engine.
+        dns_opt=["ndots:1"],
+        dns_search=["."],
         labels={MODEL: release.model, ROLE: "front", PROGRAM: mark()},
         **SEALED,
     )

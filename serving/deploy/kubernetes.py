@@ -21,7 +21,7 @@ from serving.deploy.lasting import has_claim, mark, restore, secret_name
 from serving.deploy.manifests import PORT
 from serving.deploy.names import deployment, slug
 from serving.deploy.recording import volume_name
-from serving.deploy.rollout import Failed, NoImage, find, wait
+from serving.deploy.rollout import Failed, NoImage, find, wait, wait_for_route
 from serving.deploy.rollout import revision as revision_of
 from serving.deploy.wanted import Release, Wanted, read_token, without_stable, written
 from serving.tried import smoke_script
@@ -290,11 +290,11 @@ def _take_back(
 def _end_canary(kubectl: Kubectl, model: str, apis: list[str], gateway: str) -> None:
     """A canary ends: first its route leads to the one Service again."""
     name = deployment(model)
-    if manifests.gateway_api(apis):
-        found = kubectl.get("httproute", name)
-        if found:
-            parents = found["spec"].get("parentRefs") or [{"name": gateway}]
-            item = manifests.route(model, 0, apis, parents[0]["name"])
-            kubectl.apply(manifests.as_yaml([item]))
+    found = kubectl.get("httproute", name) if manifests.gateway_api(apis) else None
+    if found:
+        parents = found["spec"].get("parentRefs") or [{"name": gateway}]
+        item = manifests.route(model, 0, apis, parents[0]["name"])
+        kubectl.apply(manifests.as_yaml([item]))
+        wait_for_route(kubectl, name)
     if kubectl.get("deployment", f"{name}-canary"):
         kubectl.delete(f"deployment/{name}-canary", f"service/{name}-canary")

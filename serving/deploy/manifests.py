@@ -28,6 +28,8 @@ _TOKEN_FOLDER = "/run/sixfold"  # noqa: S105  a folder
 #: Times those that are asked for, when there is much to do.
 MOST_REPLICAS = 4
 _SMOKE_SECONDS = 60
+#: Pods that are told to end go on for as long, and a Service may find them meanwhile.
+_LATE_SECONDS = 10
 
 
 def stable(
@@ -146,7 +148,8 @@ def smoke_pod(release: Release, service: str, script: str, times: int, token: bo
     """
     name = f"{service}-smoke"
     named = f"{release.model}/{release.version}"
-    words = [f"http://{service}:{PORT}", BUNDLE, named, str(_SMOKE_SECONDS), str(times)]
+    seconds = [str(_SMOKE_SECONDS), str(times), str(_LATE_SECONDS)]
+    words = [f"http://{service}:{PORT}", BUNDLE, named, *seconds]
     (base,) = (item for item in read("base") if item["kind"] == "Deployment")
     spec = base["spec"]["template"]["spec"]
     (container,) = spec["containers"]

@@ -16,6 +16,8 @@ from typing import TypeVar
 
 #: A name's address counts for so long; who changes it waits longer before the old server ends.
 _FRESH = 0.2
+#: How long the name server may take, before the address that was last is taken.
+_LOOKUP = 2.0
 #: How often a canary is looked for; who changes names waits longer here too.
 _LOOK = 0.5
 #: How long a connection waits for a server that listens: one that restarts is back by then.
@@ -86,14 +88,14 @@ class Stable:
         """
         loop = asyncio.get_running_loop()
         async with self._lock:
-            began = loop.time()
-            if began - self._asked > _FRESH:
+            if loop.time() - self._asked > _FRESH:
                 try:
-                    self._address = (await _addresses(self._name))[0]
+                    async with asyncio.timeout(_LOOKUP):
+                        self._address = (await _addresses(self._name))[0]
                 except OSError:
                     if not self._address:
                         raise
-                self._asked = began
+                self._asked = loop.time()  # those who have waited for the answer share it
             return self._address
 
 

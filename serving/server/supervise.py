@@ -19,7 +19,7 @@ _GRACE = 5.0  # beyond what draining may take
 
 
 def hold_signals() -> None:
-    """Have signals wait for a supervisor: as process 1 of a container, one without would miss them."""
+    """Have signals wait for a supervisor: process 1 of a container would miss them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 

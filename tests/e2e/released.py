@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from mlflow import MlflowClient
 
 from serving.base import read_file
 from serving.image import BUNDLE
-from tests.e2e.command import call
+from tests.e2e.command import call, start
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,16 @@ class Released:
         code: int = 0,
     ) -> str:
         """`sixfold deploy`; what it printed."""
-        words = ["deploy", self.model, "--to", to, "--version", version]
-        words += ["--image", image or self.images[version], *options]
+        words = self._words(to, version, image, options)
         return call(self.folder, "sixfold", words, environment, code)
+
+    def begin(self, to: str, version: str, *options: str) -> subprocess.Popen[str]:
+        """`sixfold deploy` that is not waited for."""
+        return start(self.folder, "sixfold", self._words(to, version, "", options))
+
+    def _words(self, to: str, version: str, image: str, options: tuple[str, ...]) -> list[str]:
+        words = ["deploy", self.model, "--to", to, "--version", version]
+        return [*words, "--image", image or self.images[version], *options]
 
     def changed(self, version: str, tag: str, *lines: str) -> str:
         """The name of an image that is a version's with more lines in its Dockerfile."""

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import threading
 import urllib.error
@@ -331,6 +332,38 @@ def test_a_deployment_that_was_killed_is_finished_by_the_next(
         create(model.images["1"], name=f"{model.name}-next", labels=labels)
     model.deploy("docker", "2")
     assert ask(port, model) == 200
+    assert containers(engine, model) == [model.name, f"{model.name}-front"]
+    undeploy(model)
+
+
+def test_an_interruption_cuts_nobody(model: Released, engine: docker.DockerClient) -> None:
+    """When the new version has the name, and when the front has its new port."""
+    port, other = free_ports(2)
+    model.deploy("docker", "1", "--port", str(port))
+    with load("127.0.0.1", port, model.body) as found:
+        deploying = model.begin("docker", "2")
+        wait_until(lambda: found.answers[f"{model.model}/2"] > 0)
+        (new,) = engine.containers.list(filters={"label": "sixfold.version=2"})
+        os.kill(deploying.pid, signal.SIGINT)
+        ends = new.wait()
+        printed, _ = deploying.communicate(timeout=60)
+        assert deploying.returncode == 130, printed
+        assert ends["StatusCode"] == 0, "it has drained"
+        seen = found.answers[f"{model.model}/1"]
+        wait_until(lambda: found.answers[f"{model.model}/1"] > seen + 100)
+    assert found.failures == []
+    assert containers(engine, model) == [model.name, f"{model.name}-front"]
+
+    deploying = model.begin("docker", "2", "--port", str(other))
+    assert deploying.stdout
+    next(line for line in deploying.stdout if "draining" in line)
+    os.kill(deploying.pid, signal.SIGINT)
+    deploying.communicate(timeout=60)
+    assert f"{model.name}-front-next" in containers(engine, model)
+    with load("127.0.0.1", other, model.body) as found:
+        wait_until(lambda: found.total() > 10)
+        model.deploy("docker", "2")
+    assert found.failures == []
     assert containers(engine, model) == [model.name, f"{model.name}-front"]
     undeploy(model)
 

@@ -72,11 +72,12 @@ def ask(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> A
         classes: list[Any] | None = None,
         seconds: float = 5,
         named: str = "churn/3",
+        late: float = 0,
     ) -> str:
         (tmp_path / "schema.json").write_text(json.dumps({"target": {"classes": classes}}))
         (tmp_path / "sample.json").write_text(json.dumps({"rows": ROWS, "predictions": recorded}))
         url = f"http://127.0.0.1:{server.server_port}"
-        code = smoke.main(url, str(tmp_path), named, str(seconds), "2")
+        code = smoke.main(url, str(tmp_path), named, str(seconds), "2", str(late))
         found = json.loads(capsys.readouterr().out)
         assert (code == 0) == (found["wrong"] == "") == (found["answers"] == 2)
         return str(found["wrong"])
@@ -106,6 +107,13 @@ def test_other_predictions(server: Server, ask: Any, predictions: Any) -> None:
 def test_another_version(server: Server, ask: Any) -> None:
     server.predictions, server.version = [1.5, 2.0], "churn/2"
     assert ask([1.5, 2.0]) == "it answers as churn/2, not as churn/3"
+
+
+def test_an_answer_of_the_version_that_ends_is_not_the_new_ones(server: Server, ask: Any) -> None:
+    server.predictions, server.version = [1.5, 2.0], "churn/2"
+    threading.Timer(0.5, setattr, [server, "version", "churn/3"]).start()
+    assert ask([1.5, 2.0], late=20) == ""
+    assert len(server.bodies) > 2
 
 
 def test_a_name_that_is_not_ascii(server: Server, ask: Any) -> None:

@@ -1,7 +1,8 @@
 """A `kubectl` that keeps objects in a file and runs nothing.
 
 For what the test cluster cannot do: objects of the Gateway API. A smoke pod whose image is named
-`wrong:…` reports a wrong answer; every rollout ends at once. A gateway called `refused` is refused.
+`wrong:…` reports a wrong answer; every rollout ends at once. A gateway called `refused` is refused;
+the others have a route as it is one look after it was applied; what they lead to may not go.
 """
 
 import json
@@ -39,7 +40,8 @@ def main(words: list[str]) -> int:
             if "--dry-run=server" in words:
                 return 0
             for item in given:
-                objects[f"{item['kind'].lower()}/{item['metadata']['name']}"] = made(item)
+                key = f"{item['kind'].lower()}/{item['metadata']['name']}"
+                objects[key] = made(item, objects.get(key))
         case ["get", kinds, "--selector", *_]:
             found = [key for key in objects if key.partition("/")[0] in kinds.split(",")]
             as_json = words[-1] == "json"
@@ -49,8 +51,12 @@ def main(words: list[str]) -> int:
         case ["get", kind, name, *_]:
             if item := objects.get(f"{kind}/{name}"):
                 print(json.dumps(item))
+                follow(item)
         case ["delete", *names]:
             for name in names:
+                if name in led_to({k: objects[k] for k in objects.keys() - set(names)}):
+                    print(f"error: a gateway still sends requests to {name}", file=sys.stderr)
+                    return 1
                 if objects.pop(name, None):
                     print(name)
         case ["logs", name, *_]:
@@ -61,15 +67,39 @@ def main(words: list[str]) -> int:
         case _:
             print(f"error: unknown command {words}", file=sys.stderr)
             return 1
-    if words[0] in ("apply", "create", "replace", "delete"):
+    if words[0] in ("apply", "create", "replace", "delete", "get"):
         written = STORE.with_suffix(f".{os.getpid()}")
         written.write_text(json.dumps(objects))
         written.replace(STORE)
     return 0
 
 
-def made(item: dict[str, Any]) -> dict[str, Any]:
+def follow(item: dict[str, Any]) -> None:
+    """A gateway takes a route as it is now."""
+    if item.get("kind") == "HTTPRoute":
+        seen = {"type": "Accepted", "observedGeneration": item["metadata"]["generation"]}
+        item["status"] = {"parents": [{"conditions": [seen]}], "leads_to": item["spec"]["rules"]}
+
+
+def led_to(objects: dict[str, Any]) -> set[str]:
+    """Services that a gateway sends requests to."""
+    return {
+        f"service/{backend['name']}"
+        for key, item in objects.items()
+        if key.startswith("httproute/")
+        for rule in item["status"]["leads_to"]
+        for backend in rule["backendRefs"]
+        if backend["name"].endswith("-canary")
+    }
+
+
+def made(item: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
     """An object as the cluster would have it."""
+    if item["kind"] == "HTTPRoute":
+        item["metadata"]["generation"] = before["metadata"]["generation"] + 1 if before else 1
+        item["status"] = before["status"] if before else {}
+        if not before:
+            follow(item)
     item["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "1"
     item["metadata"]["resourceVersion"] = str(zlib.crc32(json.dumps(item, sort_keys=True).encode()))
     if item["kind"] == "Pod":

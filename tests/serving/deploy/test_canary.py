@@ -13,7 +13,7 @@ import uvloop
 
 from serving.deploy import servers as module
 from serving.deploy.forward import Client, Front
-from serving.deploy.servers import Canary, canary_of, share_of
+from serving.deploy.servers import Canary, Stable, canary_of, share_of
 from tests.services.process import free_ports
 
 STABLE, CANARY = "127.0.0.1", "127.0.0.2"
@@ -248,3 +248,22 @@ def test_the_next_canary_gets_what_the_one_before_had(run: Run) -> None:
 )
 def test_a_canary_is_known_by_its_containers_name(container: str, share: int) -> None:
     assert share_of("sixfold-churn", container) == share
+
+
+def test_who_waits_for_the_same_name_asks_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name server is slow, and then does not know it: its last address is everybody's."""
+    asked: list[str] = []
+
+    async def nobody(name: str) -> list[str]:
+        asked.append(name)
+        await asyncio.sleep(0.3)
+        raise OSError
+
+    async def run() -> list[str]:
+        stable = Stable("name", 1)
+        stable._address = STABLE
+        return await asyncio.gather(*(stable._find() for _ in range(6)))
+
+    monkeypatch.setattr(module, "_addresses", nobody)
+    assert asyncio.run(run()) == [STABLE] * 6
+    assert asked == ["name"]

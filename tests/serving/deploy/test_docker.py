@@ -35,7 +35,9 @@ class Container:
 
     @property
     def attrs(self) -> dict[str, Any]:
-        return {"HostConfig": {"PortBindings": {"8080/tcp": [{"HostPort": "9000"}]}}}
+        kept = self.done[-1] if self.done else "no"
+        ports = {"8080/tcp": [{"HostPort": "9000"}]}
+        return {"HostConfig": {"PortBindings": ports, "RestartPolicy": {"Name": kept}}}
 
     def rename(self, name: str) -> None:
         self.name = name
@@ -101,6 +103,17 @@ def test_what_was_killed_is_finished_or_undone(left: list[str], after: list[str]
     assert engine.names() == [f"{NAME}{suffix}" for suffix in after]
     servers = [item for item in engine.there if not item.name.endswith("-front")]
     assert [item.done for item in servers] == [["unless-stopped"]] * len(servers)
+
+
+def test_a_front_that_has_the_new_port_stays() -> None:
+    """The deployment was killed while the one before ended."""
+    engine: Any = Engine(NAME, f"{NAME}-front", f"{NAME}-front-next")
+    after = engine.there[-1]
+    after.update({"Name": "unless-stopped"})
+    _recover(engine, "churn")
+    assert engine.names() == [NAME, f"{NAME}-front"]
+    assert after.name == f"{NAME}-front"
+    assert engine.said == [f"stop {NAME}-front"]
 
 
 @pytest.mark.parametrize("suffix", ["", "-old", "-next", "-front-next", "-canary-10-old"])
