@@ -343,7 +343,8 @@ def test_an_interruption_cuts_nobody(model: Released, engine: docker.DockerClien
     with load("127.0.0.1", port, model.body) as found:
         deploying = model.begin("docker", "2")
         wait_until(lambda: found.answers[f"{model.model}/2"] > 0)
-        (new,) = engine.containers.list(filters={"label": "sixfold.version=2"})
+        labels = [f"sixfold.model={model.model}", "sixfold.version=2"]
+        (new,) = engine.containers.list(filters={"label": labels})
         os.kill(deploying.pid, signal.SIGINT)
         ends = new.wait()
         printed, _ = deploying.communicate(timeout=60)
