@@ -134,32 +134,32 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     base = base_image(engine, wanted.platform, slim=wanted.slim, say=say)
     candidate = f"{_CANDIDATE}:{secrets.token_hex(6)}"
     packages: list[str] = []
-    with TemporaryDirectory(prefix="sixfold-") as name:
-        folder = Path(name)
-        (downloads := folder / "download").mkdir()
-        say(f"{version.name}: downloading the model")
-        with _timed(seconds, "download"), reported("downloading the model"):
-            model = local_model(version, downloads)
-        say(f"{version.name}: compiling")
-        bundle = folder / "bundle"
-        with _timed(seconds, "compile"):
-            compiled = _compiled(model, bundle, _told(version))
-        say(f"{version.name}: {compiled.why}")
-        if compiled.path == "pipeline":
-            base = pipeline_base(engine, base, model, wanted.platform, say)
-            packages = model_packages(model)
-        elif compiled.path == PYFUNC:
-            base, packages = pyfunc_base(engine, base, model, wanted.platform, say)
-        labels = image_labels(origin, compiled.path)
-        with _timed(seconds, "image"):
-            of_version = (bundle, labels, candidate, version.created, wanted.platform)
-            if wanted.slim:
-                say(f"building {tag}")
-                image = without_mlflow(engine, base, *of_version)
-            else:
-                say(f"building {tag} by MLflow")
-                image = with_mlflow(engine, base, *of_version, model, folder)
     try:
+        with TemporaryDirectory(prefix="sixfold-") as name:
+            folder = Path(name)
+            (downloads := folder / "download").mkdir()
+            say(f"{version.name}: downloading the model")
+            with _timed(seconds, "download"), reported("downloading the model"):
+                model = local_model(version, downloads)
+            say(f"{version.name}: compiling")
+            bundle = folder / "bundle"
+            with _timed(seconds, "compile"):
+                compiled = _compiled(model, bundle, _told(version))
+            say(f"{version.name}: {compiled.why}")
+            if compiled.path == "pipeline":
+                base = pipeline_base(engine, base, model, wanted.platform, say)
+                packages = model_packages(model)
+            elif compiled.path == PYFUNC:
+                base, packages = pyfunc_base(engine, base, model, wanted.platform, say)
+            labels = image_labels(origin, compiled.path)
+            with _timed(seconds, "image"):
+                of_version = (bundle, labels, candidate, version.created, wanted.platform)
+                if wanted.slim:
+                    say(f"building {tag}")
+                    image = without_mlflow(engine, base, *of_version)
+                else:
+                    say(f"building {tag} by MLflow")
+                    image = with_mlflow(engine, base, *of_version, model, folder)
         with _timed(seconds, "check"), ThreadPoolExecutor(1) as beside:
             listing = beside.submit(sbom, engine, image, version.model, packages, version.created)
             checked: Checked = check_image(engine, image, version, say)

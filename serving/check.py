@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.version import Version
+from serving.engine import run
 from serving.image import BUNDLE
 from serving.labels import PATH
 from serving.server.bundle import PYFUNC
@@ -74,9 +75,7 @@ def check_image(engine: Any, image: Any, version: Version, say: Callable[[str], 
 
 @contextmanager
 def _sealed(engine: Any, image: Any) -> Iterator[Any]:
-    container = engine.containers.run(
-        image.id, detach=True, network_mode="none", mem_limit=_MEMORY, **SEALED
-    )
+    container = run(engine, image.id, network_mode="none", mem_limit=_MEMORY, **SEALED)
     try:
         yield container
     finally:

@@ -101,18 +101,18 @@ def serve(
     client = connect()
     with reported("serving"):
         served = start(client, model, version, port, workers, most, say, record)
-    if detach:
-        _show(served)
-        say(f"stop it: docker rm -f {served.container.name}")
-        return
-    try:
-        _show(served)
-        for line in served.container.logs(stream=True, follow=True):
-            click.echo(line.decode(errors="replace"), err=True, nl=False)
-    except KeyboardInterrupt:
-        say("stopping")
-    finally:
-        code = stop(served)
+        if detach:
+            _show(served)
+            say(f"stop it: docker rm -f {served.container.name}")
+            return
+        try:
+            _show(served)
+            for line in served.container.logs(stream=True, follow=True):
+                click.echo(line.decode(errors="replace"), err=True, nl=False)
+        except KeyboardInterrupt:
+            say("stopping")
+        finally:
+            code = stop(served)
     if code:
         raise SixfoldError(f"the server has ended with {code}; its last words are above")
     say("ended")

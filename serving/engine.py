@@ -1,12 +1,9 @@
 """The Docker engine: finding it, building in it, and leaving nothing of a failed build behind."""
 
 import io
-import os
 import re
 import shutil
-import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -71,12 +68,36 @@ def reported(doing: str) -> Iterator[None]:
     SixfoldError
     """
     from docker.errors import APIError, DockerException
+    from requests import RequestException
 
     try:
         yield
-    except DockerException as error:
+    except (DockerException, RequestException) as error:
         said = error.explanation if isinstance(error, APIError) else None
         raise SixfoldError(f"the Docker engine failed while {doing}: {said or error}") from None
+
+
+def run(engine: Any, image: str, **options: Any) -> Any:
+    """A container that runs; nothing is left of one that does not start, or is interrupted.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    image : str
+    **options
+        Of the client's own `containers.create`.
+
+    Raises
+    ------
+    APIError
+    """
+    container = engine.containers.create(image, **options)
+    try:
+        container.start()
+    except BaseException:
+        container.remove(force=True)
+        raise
+    return container
 
 
 def not_started(error: "APIError", port: int) -> UserError:
@@ -142,37 +163,15 @@ def build(
                 # Some runtimes start the program, others refuse to.
                 if "exec format error" in log + event["error"]:
                     raise UserError(_NO_EMULATION.format(options.get("platform")))
-                raise SixfoldError(_failure(tag, f"{log}\n{event['error']}"))
+                raise SixfoldError(failure(tag, f"{log}\n{event['error']}"))
         return engine.images.get(tag)
     except APIError as error:
-        raise SixfoldError(_failure(tag, error.explanation or str(error))) from None
+        raise SixfoldError(failure(tag, error.explanation or str(error))) from None
     finally:
         # A stage's history has the arguments of the build that it asks for.
-        _remove_left(engine, log, stages=_have_secret(options.get("buildargs", {})))
+        remove_left(engine, log, stages=_have_secret(options.get("buildargs", {})))
         if "target" in options:
             _remove_stages(engine, dockerfile, log)
-
-
-@contextmanager
-def told(engine: Any, doing: str) -> Iterator[None]:
-    """Keep what a command of somebody else's prints, to show it only where the command fails.
-
-    Raises
-    ------
-    SixfoldError
-        It has; the message has its last lines. What it left in the engine is removed.
-    """
-    with tempfile.TemporaryFile("w+", errors="replace") as log:
-        try:
-            with _into(log.fileno()):
-                yield
-        except BaseException as error:
-            log.seek(0)
-            text = log.read()
-            _remove_left(engine, text)
-            if isinstance(error, RuntimeError):
-                raise SixfoldError(_failure(doing, text or str(error))) from None
-            raise
 
 
 def remove(engine: Any, name: str, *, layers: bool = True) -> None:
@@ -200,7 +199,7 @@ def _have_secret(arguments: Mapping[str, str]) -> bool:
     return not all(_PLAIN.fullmatch(address) for address in addresses)
 
 
-def _remove_left(engine: Any, log: str, *, stages: bool = False) -> None:
+def remove_left(engine: Any, log: str, *, stages: bool = False) -> None:
     """Remove what a classic build has left: its containers, and images without a name.
 
     With `stages`, also those that would make the next build quick.
@@ -257,24 +256,7 @@ def _context(files: Mapping[str, bytes], times: float) -> io.BytesIO:
     return packed
 
 
-@contextmanager
-def _into(target: int) -> Iterator[None]:
-    """Send what this process and those that it starts print into a file."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
-    try:
-        for descriptor, _ in kept:
-            os.dup2(target, descriptor)
-        yield
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        for descriptor, copy in kept:
-            os.dup2(copy, descriptor)
-            os.close(copy)
-
-
-def _failure(what: str, log: str) -> str:
+def failure(what: str, log: str) -> str:
+    """That a build has failed, with its last lines."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     return f"could not build {what}: {' | '.join(lines[-_SHOWN_LINES:])[:600]}"

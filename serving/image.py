@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from serving import engine as engines
+from serving.command import told
 from serving.labels import label
 from training.errors import UserError
 
@@ -81,7 +82,7 @@ def with_mlflow(
         os.utime(path, (created, created))
     below = f"{tag}-mlflow"
     try:
-        with _readable_by_all(), engines.told(engine, tag):
+        with _readable_by_all(), told(engine, tag):
             if platform == PLATFORM:
                 mlflow.models.build_docker(
                     model_uri=str(handed), name=below, env_manager="local", base_image=base.tags[0]

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from serving import engine as engines
 from serving.base import base_image, read_file
 from serving.build import Wanted, build, find
 from serving.check import SEALED
 from serving.deploy.recording import Recording, mounted
-from serving.engine import not_started
 from serving.image import BUNDLE, PLATFORM
 from serving.labels import BASE, identity
 from training.errors import SixfoldError, UserError
@@ -88,11 +88,10 @@ def start(
         The container has ended, or is not ready in time.
     """
     from registry.store import reported
-    from serving.engine import connect
 
     with reported("reading the registry"):
         version = find(client, model, number)
-    engine = connect()
+    engine = engines.connect()
     port = _free(port)
     tag = image_of(client, engine, version, say)
     container = _run(engine, tag, port, workers, memory, mounted(engine, model, record))
@@ -184,9 +183,9 @@ def _run(
     if workers:
         options["environment"]["SIXFOLD_WORKERS"] = str(workers)
     try:
-        return engine.containers.run(
+        return engines.run(
+            engine,
             tag,
-            detach=True,
             ports={_INSIDE: (_HOST, port)},
             mem_limit=memory,
             labels={"sixfold.serve": tag},
@@ -194,15 +193,7 @@ def _run(
             **SEALED,
         )
     except APIError as error:
-        _remove_created(engine, tag)
-        raise not_started(error, port) from None
-
-
-def _remove_created(engine: Any, tag: str) -> None:
-    """The engine keeps a container that it could not start."""
-    filters = {"status": "created", "label": f"sixfold.serve={tag}"}
-    for container in engine.containers.list(all=True, filters=filters):
-        container.remove(force=True)
+        raise engines.not_started(error, port) from None
 
 
 def _wait(container: Any, url: str) -> None:

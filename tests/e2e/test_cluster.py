@@ -151,7 +151,8 @@ def test_all_replicas_record_in_a_claim_that_stays(
     cluster.kubectl("delete", "hpa", model.name)
     cluster.kubectl("scale", f"deployment/{model.name}", "--replicas=1")
     chosen = ["--selector", f"{manifests.MODEL}={model.model}", "--output", "name"]
-    wait_until(lambda: len(cluster.kubectl("get", "pod", *chosen).split()) == 1)
+    # As long as a pod may take to end, and some more for a busy cluster to say so.
+    wait_until(lambda: len(cluster.kubectl("get", "pod", *chosen).split()) == 1, 120)
     pod = cluster.kubectl("get", "pod", *chosen).strip().removeprefix("pod/")
     copied = tmp_path / "recordings"
     cluster.kubectl("cp", f"{pod}:/recordings", str(copied))

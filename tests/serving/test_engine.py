@@ -5,13 +5,18 @@ import secrets
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
+from docker.models.containers import Container
 
 from serving import engine as engines
 from serving.base import PYTHON
+from serving.command import told
 from serving.labels import label
+from tests.waiting import wait_until
 from training.errors import SixfoldError, UserError
 
 pytestmark = pytest.mark.docker
@@ -98,9 +103,9 @@ def test_a_stage_is_kept_unless_a_secret_is_in_its_history(
     )
     engines.build(engine, dockerfile, {}, tag=tag, buildargs={variable: index.format(word)})
     stages = engine.api.images(all=True, filters={"label": f"{engines.STAGE}=test"})
-    told = [str(engine.api.history(stage["Id"])) for stage in stages]
+    texts = [str(engine.api.history(stage["Id"])) for stage in stages]
     try:
-        assert any(word in text for text in told) == is_kept
+        assert any(word in text for text in texts) == is_kept
         assert word not in str(engine.api.history(tag))
     finally:
         for stage in engine.images.list(filters={"label": f"{engines.STAGE}=test"}):
@@ -110,7 +115,7 @@ def test_a_stage_is_kept_unless_a_secret_is_in_its_history(
 def test_what_a_command_prints_is_shown_where_it_fails_only(
     engine: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with engines.told(engine, "churn:1"):
+    with told(engine, "churn:1"):
         subprocess.run(["sh", "-c", "echo loud; echo louder >&2"], check=True)
         os.write(1, b"and this\n")
     with pytest.raises(SixfoldError, match=r"could not build churn:1: Step 2 \| no such file"):
@@ -120,6 +125,46 @@ def test_what_a_command_prints_is_shown_where_it_fails_only(
 
 
 def _fail(engine: Any) -> None:
-    with engines.told(engine, "churn:1"):
+    with told(engine, "churn:1"):
         subprocess.run(["sh", "-c", "echo Step 2; echo no such file >&2"], check=True)
         raise RuntimeError("Docker build failed.")
+
+
+def test_a_build_ends_with_the_command_that_began_it(engine: Any, tag: str, tmp_path: Path) -> None:
+    """A signal may be for that one alone."""
+    (tmp_path / "Dockerfile").write_text(f"FROM {PYTHON}\nRUN echo begun && sleep 60\n")
+    with pytest.raises(KeyboardInterrupt):
+        _interrupted(engine, tag, tmp_path)
+    wait_until(lambda: not any("sleep 60" in each for each in _running(engine)))
+    assert not engine.images.list(name=tag)
+
+
+def _interrupted(engine: Any, tag: str, folder: Path) -> None:
+    with told(engine, tag), subprocess.Popen(["docker", "build", "--tag", tag, folder]):
+        wait_until(lambda: any("sleep 60" in each for each in _running(engine)))
+        raise KeyboardInterrupt
+
+
+def _running(engine: Any) -> list[str]:
+    return [str(each["Command"]) for each in engine.api.containers(all=True)]
+
+
+def test_a_container_whose_start_is_interrupted_is_removed(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(container: Container) -> None:
+        engine.api.start(container.id)
+        raise KeyboardInterrupt
+
+    name = f"sixfold-test-{secrets.token_hex(6)}"
+    monkeypatch.setattr(Container, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        engines.run(engine, PYTHON, command=["sleep", "60"], name=name)
+    assert not engine.containers.list(all=True, filters={"name": name})
+
+
+def test_an_engine_that_goes_away_is_one_line(tmp_path: Path) -> None:
+    gone = docker.DockerClient(f"unix://{tmp_path}/gone.sock", version="1.41")
+    said = "the Docker engine failed while building: "
+    with pytest.raises(SixfoldError, match=said), engines.reported("building"):
+        gone.images.list()
