@@ -1,21 +1,23 @@
-"""Tables of any length, some rows at a time: read, and written beside their predictions."""
+"""Tables of any length, read some rows at a time."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.errors import UserError
 from training.formats import delimited, format_of, packing
+from training.formats.names import unique_names
 from training.missing import Missing, parse_missing
 from training.schema import Schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Rows that are read, sent and written at a time.
+#: Rows that are read, sent and written at a time, fewer where there are many columns.
 ROWS = 2_000
-_OUTPUTS = (".parquet", ".csv")
+_CELLS = 500_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Source:
     columns : tuple of str
     layout : Layout or None
         How a CSV or TSV file is to be read.
+    types : mapping
+        A Parquet file's columns and their types in Arrow.
     """
 
     path: Path
@@ -41,6 +45,36 @@ class Source:
     rows: int | None
     columns: tuple[str, ...]
     layout: delimited.Layout | None = None
+    types: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows that follow each other.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Cells as training reads them.
+    kept : mapping
+        The Arrow arrays of the columns to be kept, as the file has them.
+    first : int
+        The first row's number in the table, from 1.
+    """
+
+    frame: "pd.DataFrame"
+    kept: Mapping[str, Any]
+    first: int
+
+    def halves(self) -> "tuple[Part, Part]":
+        """The first and the second half of the rows."""
+        at = len(self.frame) // 2
+        before = {name: cells.slice(0, at) for name, cells in self.kept.items()}
+        after = {name: cells.slice(at) for name, cells in self.kept.items()}
+        return (
+            Part(self.frame.iloc[:at], before, self.first),
+            Part(self.frame.iloc[at:], after, self.first + at),
+        )
 
 
 def open_source(path: Path, shown: str) -> Source:
@@ -61,8 +95,9 @@ def open_source(path: Path, shown: str) -> Source:
         form = format_of(path, head, shown)
         if form == "Parquet":
             about = pq.ParquetFile(path)
-            names = tuple(str(name) for name in about.schema_arrow.names)
-            return Source(path, form, shown, about.metadata.num_rows, names)
+            names = tuple(unique_names(about.schema_arrow.names)[0])
+            types = dict(zip(names, about.schema_arrow.types, strict=True))
+            return Source(path, form, shown, about.metadata.num_rows, names, types=types)
         if form in ("CSV", "TSV"):
             layout = delimited.layout(path, form)
             return Source(path, form, shown, None, tuple(layout.names), layout)
@@ -72,115 +107,85 @@ def open_source(path: Path, shown: str) -> Source:
     )
 
 
-def parts(source: Source, schema: Schema) -> Iterator["pd.DataFrame"]:
-    """The table's rows, at most `ROWS` at a time, cells as training reads them.
+def parts(source: Source, schema: Schema, keep: Sequence[str] = ()) -> Iterator[Part]:
+    """The table's rows, at most `ROWS` at a time.
+
+    Parameters
+    ----------
+    source : Source
+    schema : Schema
+        Of the model that is asked.
+    keep : sequence of str
+        Columns of which each part has the cells as the file has them, too: a CSV file's texts,
+        of which an empty one is missing, or a Parquet file's values in its own types.
 
     Raises
     ------
     UserError
         The file is damaged.
     """
-    import pandas as pd
+    first = 1
+    with _readable(source.shown):
+        for frame, kept in (_of_parquet if source.layout is None else _of_text)(
+            source, schema, keep, max(1, min(ROWS, _CELLS // len(source.columns)))
+        ):
+            if len(frame):
+                yield Part(frame, kept, first)
+                first += len(frame)
+
+
+_Read = Iterator[tuple["pd.DataFrame", dict[str, Any]]]
+
+
+def _of_parquet(source: Source, _: Schema, keep: Sequence[str], rows: int) -> _Read:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _readable(source.shown):
-        if source.layout is None:
-            file = pq.ParquetFile(source.path, memory_map=True)
-            for batch in file.iter_batches(batch_size=ROWS):
-                yield batch.to_pandas()
+    from training.formats.columnar import to_frame
+
+    with pq.ParquetFile(source.path, memory_map=True) as file:
+        for batch in file.iter_batches(batch_size=rows):
+            # pandas knows fewer types: what is kept does not go through it.
+            kept = {name: batch.column(source.columns.index(name)) for name in keep}
+            yield to_frame(pa.Table.from_batches([batch]))[0], kept
+
+
+def _of_text(source: Source, schema: Schema, keep: Sequence[str], rows: int) -> _Read:
+    import pyarrow as pa
+
+    missing: Missing = parse_missing(schema.na_values)
+    # What was text at training is text, however this part of the file looks.
+    texts = {column.name: "str" for column in schema.used if column.dtype == "string"}
+    dtype = {name: texts[name] for name in source.columns if name in texts}
+    with ExitStack() as stack:
+        frames = stack.enter_context(_reading(source, missing, rows, dtype=dtype))
+        if not keep:
+            yield from ((frame, {}) for frame in frames)
             return
-        missing: Missing = parse_missing(schema.na_values)
-        # What was text at training is text, however this part of the file looks.
-        texts = {column.name: "str" for column in schema.used if column.dtype == "string"}
-        with (
-            packing.unpacked(source.path) as stream,
-            pd.read_csv(
-                stream,
-                chunksize=ROWS,
-                dtype={name: texts[name] for name in source.columns if name in texts},
-                **delimited.options(source.layout, missing),
-            ) as reader,
+        # Types are found a part at a time and do away with how a cell was written: what is kept
+        # is read a second time, as text.
+        positions = sorted({source.columns.index(name) for name in keep})
+        how = {"usecols": positions, "dtype": "str", "na_values": [""]}
+        for frame, cells in zip(
+            frames, stack.enter_context(_reading(source, missing, rows, **how)), strict=True
         ):
-            yield from reader
+            kept = {
+                name: pa.array(cells[name].to_numpy(object), pa.string(), from_pandas=True)
+                for name in keep
+            }
+            yield frame, kept
 
 
-class Output:
-    """The file that predictions are written to: whole when it is closed, else not there.
+@contextmanager
+def _reading(
+    source: Source, missing: Missing, rows: int, **how: Any
+) -> "Iterator[Iterator[pd.DataFrame]]":
+    import pandas as pd
 
-    Parameters
-    ----------
-    path : Path
-        Ends in `.parquet` or `.csv`.
-
-    Raises
-    ------
-    UserError
-        It ends in something else, or its folder is not there.
-    """
-
-    def __init__(self, path: Path) -> None:
-        if path.suffix not in _OUTPUTS:
-            raise UserError(f"expected a file that ends in {' or '.join(_OUTPUTS)}, got {path}")
-        if not path.parent.is_dir():
-            raise UserError(
-                f"expected a folder for {path.name}, got none at {path.parent}; make it"
-            )
-        self.path = path
-        self.rows = 0
-        self.columns: list[str] = []
-        self._part = path.with_name(f".{path.name}.part")
-        self._writer: Any = None
-        self._schema: Any = None
-
-    def write(self, columns: "dict[str, Any]") -> None:
-        """Write some rows; each call has the same columns."""
-        import pyarrow as pa
-        import pyarrow.csv
-        import pyarrow.parquet
-
-        table = pa.table(columns)
-        if self._writer is None:
-            kind = (
-                pyarrow.parquet.ParquetWriter
-                if self.path.suffix == ".parquet"
-                else pyarrow.csv.CSVWriter
-            )
-            self._schema = table.schema
-            self._writer = kind(self._part, self._schema)
-            self.columns = list(self._schema.names)
-        # A column without a value in a part has no type of its own there.
-        self._writer.write_table(table.cast(self._schema))
-        self.rows += len(table)
-
-    def close(self) -> None:
-        """The file is whole: it gets its name."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-            self._part.replace(self.path)
-
-    def discard(self) -> None:
-        """Leave nothing of what is not whole."""
-        if self._writer is not None:
-            self._writer.close()
-        self._part.unlink(missing_ok=True)
-
-
-def check_kept(source: Source, keep: Sequence[str]) -> None:
-    """Whether columns that are to be kept are there.
-
-    Raises
-    ------
-    UserError
-    """
-    from training.errors import nearest
-
-    for name in keep:
-        if name not in source.columns:
-            raise UserError(
-                f"expected a column of {source.shown}, got --keep {name!r}; "
-                f"{nearest(name, source.columns)}"
-            )
+    assert source.layout is not None
+    chosen = delimited.options(source.layout, missing) | {"chunksize": rows} | how
+    with packing.unpacked(source.path) as stream, pd.read_csv(stream, **chosen) as reader:
+        yield reader
 
 
 class _readable:

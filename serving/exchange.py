@@ -23,6 +23,8 @@ def tensors(part: "pd.DataFrame", schema: Schema) -> Iterator[dict[str, Any]]:
         kind = values.dtype.kind if isinstance(values.dtype, np.dtype) else "O"
         if kind in _NUMBERS:
             data: Any = np.ascontiguousarray(values.to_numpy())
+            if kind == "f":  # written with fewer digits, a float32 would be another number
+                data = data.astype(np.float64, copy=False)
         else:
             kind, data = "O", _texts(values)
         yield {
@@ -41,8 +43,24 @@ def _texts(values: "pd.Series") -> list[str | None]:
 
 
 def columns_of(name: str, output: dict[str, Any]) -> dict[str, Any]:
-    """An output as columns: one, or a numbered one for each that a row has of it."""
+    """An output as Arrow's columns: one, or a numbered one for each that a row has of it."""
+    import pyarrow as pa
+
+    # Said by the output: rows without a value have no type that could be seen.
+    kind = _arrow(output["datatype"])
     if len(output["shape"]) == 1:
-        return {name: output["data"]}
+        return {name: pa.array(output["data"], kind)}
     width = math.prod(output["shape"][1:])
-    return {f"{name}_{at}": output["data"][at::width] for at in range(width)}
+    return {f"{name}_{at}": pa.array(output["data"][at::width], kind) for at in range(width)}
+
+
+def _arrow(datatype: str) -> Any:
+    import pyarrow as pa
+
+    if datatype == "BYTES":
+        return pa.string()
+    if datatype == "BOOL":
+        return pa.bool_()
+    if datatype.startswith("FP"):
+        return pa.float64()
+    return pa.uint64() if datatype.startswith("UINT") else pa.int64()

@@ -8,31 +8,28 @@ import json
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
-import numpy as np
 
-from serving.batches import Output, Source, check_kept, open_source, parts
-from serving.exchange import columns_of, tensors
+from serving.asking import PATIENCE, PREDICTION, Asked, taken
+from serving.batches import Part, open_source, parts
+from serving.output import Output, check_kept, check_unlike
 from serving.server.bundle import PYFUNC
-from serving.server.signature import parse_signature
+from serving.server.signature import Signature, parse_signature
 from training.console import json_option, one_line, quieten
-from training.errors import SixfoldError, UserError
+from training.errors import UserError
 from training.schema import Schema
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mlflow import MlflowClient
 
-_PATIENCE = 300
 _MEMORY = "2g"
-_PREDICTION = "prediction"
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,7 @@ class Predicted:
     ----------
     model, version : str
     source, out : str
+        Without credentials.
     rows : int
     columns : list of str
         Of the file that was written.
@@ -86,135 +84,112 @@ def predict(
     Raises
     ------
     UserError
-        The table cannot be read or lacks a column, the output cannot be written, or one of those
+        The table cannot be read or lacks a column, one that is kept is called like a prediction's,
+        a row is too large, the output cannot be written, or one of those
         of `serving.serve.start`.
     SixfoldError
         The server fails.
     """
-    from serving.serve import start, stop
-    from training.sources import fetch
+    from registry.store import reported
+    from serving.build import find
+    from serving.engine import connect
+    from serving.serve import image_of, run, stop
+    from training.sources import fetch, without_credentials
 
-    with tempfile.TemporaryDirectory(prefix="sixfold-") as name:
+    remote = _is_remote(out)
+    shown, shown_out = without_credentials(source), without_credentials(out)
+    with tempfile.TemporaryDirectory(prefix="sixfold-") as name, ExitStack() as stack:
         folder = Path(name)
         found = fetch(source, folder)
         if not isinstance(found, Path):
-            raise UserError(f"expected a file of rows, got {source}; `sixfold train` takes that")
-        table = open_source(found, source)
-        check_kept(table, keep)
-        remote = out.startswith("s3://")
-        output = Output(folder / Path(out).name if remote else Path(out))
-        served = start(client, model, number, 0, 0, _MEMORY, say)
+            raise UserError(f"expected a file of rows, got {shown}; `sixfold train` takes that")
+        table = open_source(found, shown)
+        path = folder / f"predictions{Path(out).suffix}" if remote else Path(out)
+        check_kept(table, keep, path.suffix)
+        check_unlike(keep, [PREDICTION])
+        output = Output(path, shown_out)
+        stack.callback(output.discard)
+        with reported("reading the registry"):
+            version = find(client, model, number)
+        engine = connect()
+        tag = image_of(client, engine, version, say)
+        schema, signature = _asked_for(engine, tag)
+        check_unlike(keep, taken(schema, signature, keep))
+        options = {"environment": {"SIXFOLD_MAX_SECONDS": str(PATIENCE)}}
+        served = run(engine, tag, 0, 0, _MEMORY, options)
         try:
-            schema = _schema(served)
-            asked = _Asked(served.url, model, schema, keep)
-            say(f"predicting {source}")
-            _write(table, schema, asked, output, advance)
+            asked = Asked(served.url, model, schema)
+            say(f"predicting {shown}")
+            _write(parts(table, schema, keep), table.rows, asked, output, advance)
             if not output.rows:
-                raise UserError(f"expected rows to predict, got none in {source}")
+                raise UserError(f"expected rows to predict, got none in {shown}; give some")
             output.close()
-        finally:
-            output.discard()
-            stop(served)
+        except BaseException:
+            served.container.remove(force=True)  # what it is at, nobody waits for
+            raise
+        stop(served)
         if remote:
             from training.sources.s3 import send
 
             send(output.path, out)
-    return Predicted(model, asked.version, source, out, output.rows, output.columns)
+    return Predicted(model, asked.version, shown, shown_out, output.rows, output.columns)
+
+
+def _is_remote(out: str) -> bool:
+    """Whether the predictions go to S3; UserError if they are to go where nothing is written."""
+    scheme, colon, _ = out.partition("://")
+    if colon and scheme.lower() != "s3" and not Path(out).parent.is_dir():
+        raise UserError(
+            f"expected a local path or s3:// with --out, got an address under {scheme}:; name one "
+            "of these"
+        )
+    return bool(colon) and scheme.lower() == "s3"
 
 
 def _write(
-    table: Source,
-    schema: Schema,
-    asked: "_Asked",
+    given: Iterable[Part],
+    rows: int | None,
+    asked: Asked,
     output: Output,
     advance: Callable[[int, int | None], None],
 ) -> None:
-    with ThreadPoolExecutor(asked.at_once) as threads:
-        waiting: deque[Future[dict[str, Any]]] = deque()
+    waiting: deque[Future[list[dict[str, Any]]]] = deque()
 
-        def take() -> None:
-            output.write(waiting.popleft().result())
-            advance(output.rows, table.rows)
+    def take() -> None:
+        for columns in waiting.popleft().result():
+            output.write(columns)
+        advance(output.rows, rows)
 
-        try:
-            for part in parts(table, schema):
-                if len(waiting) > asked.at_once:
-                    take()
-                waiting.append(threads.submit(asked.predictions, part))
-            while waiting:
+    threads = ThreadPoolExecutor(asked.at_once)
+    try:
+        for part in given:
+            if len(waiting) > asked.at_once:
                 take()
-        finally:
-            for left in waiting:
-                left.cancel()
+            waiting.append(threads.submit(asked.predictions, part))
+        while waiting:
+            take()
+    finally:
+        # Not waited for: after an error requests may be under way, until the server is gone.
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
-class _Asked:
-    """The server, asked for predictions of parts of a table."""
-
-    #: Requests at one time: one is predicted while the next is read and the last written.
-    at_once = 4
-
-    def __init__(self, url: str, model: str, schema: Schema, keep: Sequence[str]) -> None:
-        import requests
-
-        self.version = ""
-        self._url = f"{url}/v2/models/{quote(model, safe='')}/infer"
-        self._schema = schema
-        self._keep = keep
-        self._session = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=self.at_once)
-        self._session.mount("http://", adapter)
-
-    def predictions(self, part: "pd.DataFrame") -> dict[str, Any]:
-        """Columns to write: those that are kept, the prediction, and a probability a class."""
-        import orjson
-        import requests
-
-        body = orjson.dumps(
-            {"inputs": list(tensors(part, self._schema))}, option=orjson.OPT_SERIALIZE_NUMPY
-        )
-        headers = {"Content-Type": "application/json"}
-        try:
-            answer = self._session.post(self._url, body, headers=headers, timeout=_PATIENCE)
-        except requests.RequestException as error:
-            raise SixfoldError(f"the server has not answered: {type(error).__name__}") from None
-        found = orjson.loads(answer.content)
-        if answer.status_code != 200:
-            kind = UserError if answer.status_code < 500 else SixfoldError
-            raise kind(f"the table was refused: {found.get('message', answer.status_code)}")
-        self.version = found["model_version"]
-        outputs = {output["name"]: output for output in found["outputs"]}
-        columns: dict[str, Any] = {name: part[name].to_numpy() for name in self._keep}
-        if "predict_proba" in outputs:
-            shape = outputs["predict_proba"]["shape"]
-            shares = np.asarray(outputs.pop("predict_proba")["data"]).reshape(shape)
-        else:
-            shares = np.empty((0, 0))
-        for name, output in outputs.items():
-            base = _PREDICTION if name == "predict" else f"{_PREDICTION}_{name}"
-            columns |= columns_of(base, output)
-        for label, share in zip(self._schema.target.classes or (), shares.T, strict=True):
-            columns[f"probability_{label}"] = share
-        return columns
-
-
-def _schema(served: Any) -> Schema:
+def _asked_for(engine: Any, tag: str) -> tuple[Schema, Signature | None]:
+    """What an image takes; its signature, if Sixfold has not trained the model."""
     from serving.base import read_file
-    from serving.engine import connect
     from serving.image import BUNDLE
 
     def read(name: str) -> bytes:
-        return read_file(connect(), served.tag, f"{BUNDLE}/{name}")
+        return read_file(engine, tag, f"{BUNDLE}/{name}")
 
     if json.loads(read("bundle.json"))["path"] != PYFUNC:
-        return Schema.from_json(read("schema.json").decode())
+        return Schema.from_json(read("schema.json").decode()), None
     signature = parse_signature(json.loads(read("signature.json")))
     if signature.is_tensor:
         raise UserError(
             "expected a model that takes the columns of a table, got one whose signature is "
             "tensors; send them to /invocations or by V2 (`sixfold serve`)"
         )
-    return signature.schema()
+    return signature.schema(), signature
 
 
 @click.command("predict")

@@ -94,7 +94,32 @@ def start(
     engine = engines.connect()
     port = _free(port)
     tag = image_of(client, engine, version, say)
-    container = _run(engine, tag, port, workers, memory, mounted(engine, model, record))
+    return run(engine, tag, port, workers, memory, mounted(engine, model, record))
+
+
+def run(
+    engine: Any, tag: str, port: int, workers: int, memory: int | str, options: dict[str, Any]
+) -> Served:
+    """Run an image and wait until it is ready.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    tag : str
+    port : int
+    workers : int
+    memory : int or str
+        All three as for `start`.
+    options : dict
+        What else the container is created with; has an `environment`.
+
+    Raises
+    ------
+    UserError, SixfoldError
+        As for `start`.
+    """
+    port = _free(port)
+    container = _run(engine, tag, port, workers, memory, options)
     try:
         url = f"http://{_HOST}:{port}"
         _wait(container, url)
