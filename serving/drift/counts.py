@@ -8,6 +8,7 @@ import numpy as np
 
 from serving.drift.measures import cells_at
 from serving.drift.recordings import PREDICTION, PROBABILITIES
+from serving.drift.rounded import Rounded
 from serving.server.record_table import RESERVED
 from training.profile import DATE_PART, Distribution, Levels, Numbers, Profile, probability
 from training.schema import Column, Schema
@@ -30,6 +31,8 @@ class NumberCounts:
     reference : Numbers
     near : float, default 0
         How far from one of the profile's values a number is still taken for it.
+    rounded : bool, default False
+        Whether a number is also one of the profile's values if a client has rounded that.
 
     Attributes
     ----------
@@ -40,9 +43,10 @@ class NumberCounts:
 
     unseen = 0
 
-    def __init__(self, reference: Numbers, near: float = 0.0) -> None:
+    def __init__(self, reference: Numbers, near: float = 0.0, *, rounded: bool = False) -> None:
         self._values = reference.values
         self._near = near
+        self._rounded = Rounded(reference.values) if rounded else None
         self.cells = np.zeros(2 * len(reference.values) + 1, np.int64)
         self.missing = 0
 
@@ -57,6 +61,8 @@ class NumberCounts:
         self.missing += len(numbers) - len(known)
         if self._near and len(self._values):
             known = self._snapped(known)
+        if self._rounded is not None:
+            known = self._rounded.of(known)
         self.cells += np.bincount(cells_at(self._values, known), minlength=len(self.cells))
 
     def _snapped(self, numbers: np.ndarray) -> np.ndarray:
@@ -174,7 +180,8 @@ def _of_column(column: Column, reference: Distribution) -> Watched:
         return Watched(name, kind, reference, LevelCounts(reference, known), name, _texts)
     readers = {"datetime": _days, "text": _lengths}
     read = readers.get(kind, _numbers)
-    return Watched(name, kind, reference, NumberCounts(reference), name, read)
+    counts = NumberCounts(reference, rounded=kind == "numeric")
+    return Watched(name, kind, reference, counts, name, read)
 
 
 def _said(kind: str, schema: Schema) -> str:
