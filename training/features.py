@@ -4,6 +4,7 @@ Training and prediction both call `conform`; what the model learnt from a level,
 missing value is then what it meets later.
 """
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -95,6 +96,40 @@ def drop_unlabelled(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """The rows that have a target; the same frame, not a copy, if all have."""
     there = has_target(frame[schema.target.name], schema)
     return frame if there.all() else frame[there]
+
+
+def new_classes(values: pd.Series, schema: Schema) -> np.ndarray:
+    """The classes that the schema does not know.
+
+    Parameters
+    ----------
+    values : Series, shape (n,)
+        Targets.
+    schema : Schema
+
+    Returns
+    -------
+    ndarray of object (str), shape (n,)
+        '' where the class is known, or where there is none: the target is missing, blank, or no
+        finite number where classes are numbers, and at training such a row is left out. Of a
+        regression all are ''.
+    """
+    classes, kind = schema.target.classes, schema.target.kind
+    codes, distinct = coded(values)
+    names = np.full(len(distinct) + 1, "", object)  # the last is for code -1
+    if classes is None:
+        return names[np.full(len(codes), -1)]
+    known = _class_table(kind, tuple(classes))
+    missing = parse_missing(schema.na_values)
+    for at, text in enumerate(distinct):
+        if text is None or missing.marks(text):
+            continue
+        name = _canonical(text, kind)
+        blank = not text.strip()
+        wordy = kind in ("integer", "float") and not math.isfinite(parse_number(text))
+        if name not in known and not blank and not wordy:
+            names[at] = name
+    return names[codes]
 
 
 def encode_target(values: pd.Series, schema: Schema) -> np.ndarray:

@@ -196,9 +196,9 @@ def _judged(item: Finding) -> tuple[str, str]:
         ("unknown levels", item.unseen, UNSEEN),
     ):
         if rate.p < SIGNIFICANT:
-            found.append((_grade(abs(rate.now - rate.then), limits), what))
+            found.append((graded(abs(rate.now - rate.then), limits), what))
     if item.p < SIGNIFICANT:
-        found.append((_grade(item.psi, PSI), "values"))
+        found.append((graded(item.psi, PSI), "values"))
     verdict = max((grade for grade, _ in found), key=ORDER.index, default=STABLE)
     if verdict != STABLE:
         return verdict, ", ".join(what for grade, what in found if grade != STABLE)
@@ -209,5 +209,6 @@ def _judged(item: Finding) -> tuple[str, str]:
     return STABLE, ""
 
 
-def _grade(figure: float, limits: tuple[float, float]) -> str:
+def graded(figure: float, limits: tuple[float, float]) -> str:
+    """What a figure is, by where it is shifted and where drifted."""
     return DRIFTED if figure >= limits[1] else SHIFTED if figure >= limits[0] else STABLE

@@ -113,6 +113,8 @@ def figures(drift: Drift) -> Iterator[tuple[str, float]]:
                 yield named("unknown", item.name), item.unseen.now
     if drift.performance is not None:
         yield "performance_rows", float(drift.performance.rows)
+        if drift.schema.target.classes:
+            yield "performance_unknown", float(drift.performance.unknown)
         for name, value in drift.performance.scores.items():
             yield f"performance/{name}", value
 

@@ -16,6 +16,7 @@ from serving.drift.wording import (
     read_said,
     sentence,
     test_said,
+    unknown_said,
 )
 from training.lettering import number
 
@@ -93,13 +94,21 @@ def _performance(drift: Drift) -> str:
         for name in dict.fromkeys([found.metric, *found.trained, *found.scores])
     ]
     kind = {"worse": "drifted", "better": "stable", "as at training": "stable"}
-    note = (
-        f"The truth is known of {found.rows:,} recorded rows, of {found.told:,} that were told. "
-        "Intervals are 95% bootstrap intervals; at training they are of the test rows."
-    )
+    said = kind.get(found.verdict, "skipped")
+    if found.unknown_verdict == SHIFTED and said != "drifted":
+        said = SHIFTED
+    known = found.rows + found.unknown
+    note = f"The truth is known of {known:,} recorded rows, of {found.told:,} that were told. "
+    if found.unknown:
+        note += (
+            f"{unknown_said(drift)}: the model cannot have predicted them, and no score has them. "
+        )
+    if found.unnamed:
+        note += f"{found.unnamed:,} more rows of the truth have no request's id. "
+    note += "Intervals are 95% bootstrap intervals; at training they are of the test rows."
     return html.section(
         "Performance",
-        html.paragraph(performance_said(drift), kind.get(found.verdict, "skipped")),
+        html.paragraph(performance_said(drift), said),
         html.table(map(html.heading, ("Metric", "At training", "Now")), rows),
         html.note(note),
     )

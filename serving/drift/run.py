@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from registry.store import reported
 from registry.version import Version
 from serving.build import find
-from serving.drift.compare import DRIFTED, Finding, findings, worst
+from serving.drift.compare import DRIFTED, ORDER, SHIFTED, Finding, findings, worst
 from serving.drift.counts import watched
 from serving.drift.recordings import (
     PREDICTION,
@@ -112,6 +112,8 @@ def drift(
         version = find(client, model, number)
         schema, profile = read_training(version)
     known = Truth(truth, schema) if truth else None
+    if known is not None and known.unnamed:
+        say(f"{known.unnamed:,} rows of the truth have no request's id and are left out")
     recordings = Recordings(place, version.model, version.version, schema.fingerprint)
     items = watched(schema, profile)
     columns = [item.source for item in items]
@@ -137,6 +139,8 @@ def drift(
     verdict = worst(compared)
     if performance is not None and performance.verdict == "worse":
         verdict = DRIFTED
+    elif performance is not None and performance.unknown_verdict == SHIFTED:
+        verdict = max(verdict, SHIFTED, key=ORDER.index)
     return Drift(version, schema, profile, shown, wanted, found, compared, performance, verdict)
 
 

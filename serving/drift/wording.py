@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: Lines of the terminal's table.
 _MOST = 40
-_NAMES = 5
+_NAMES, _LONGEST = 5, 60
 _COLOURS = {DRIFTED: "red", SHIFTED: "yellow", STABLE: "green"}
 
 
@@ -48,7 +48,25 @@ def performance_said(drift: Drift) -> str:
     assert found is not None
     now = _score(found.scores.get(found.metric), found.low, found.high)
     then = _score(found.trained.get(found.metric), found.trained_low, found.trained_high)
-    return f"{found.metric} {found.verdict}: {now} on {found.rows:,} rows, {then} at training"
+    score = f"{now} on {found.rows:,} rows, {then} at training"
+    if found.unknown_verdict == DRIFTED:  # then it is worse, whatever the others' score is
+        return f"worse: {unknown_said(drift)}; {found.metric} of the others {score}"
+    said = f"{found.metric} {found.verdict}: {score}"
+    return f"{said}; {unknown_said(drift)}" if found.unknown else said
+
+
+def unknown_said(drift: Drift) -> str:
+    """How many rows have a true class that training has not had."""
+    found = drift.performance
+    assert found is not None
+    rows = found.rows + found.unknown
+    names = [_printable(" ".join(name.split())) for name in found.unknown_classes]
+    shown = ", ".join(name[:_LONGEST] for name in names[:_NAMES])
+    more = ", …" if len(names) > _NAMES else ""
+    return (
+        f"{found.unknown:,} of {rows:,} rows ({found.unknown / rows:.1%}) are of classes that "
+        f"training has not had ({shown}{more})"
+    )
 
 
 def read_said(drift: Drift) -> list[tuple[str, str]]:

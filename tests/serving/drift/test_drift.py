@@ -143,6 +143,26 @@ def test_the_truth_is_scored_as_at_training(recorded: Recorded, tmp_path: Path) 
     assert worse["verdict"] == "drifted"
 
 
+@pytest.mark.parametrize(("new", "verdict"), [(2, "stable"), (14, "shifted"), (150, "drifted")])
+def test_new_classes_in_the_truth_are_a_drift(
+    recorded: Recorded, registry: mlflow.MlflowClient, new: int, verdict: str
+) -> None:
+    recorded.write()
+    truth = recorded.keys.assign(y=recorded.frame["y"].astype(object)).iloc[:300]
+    truth.loc[: new - 1, "y"] = "purple"
+    truth = pd.concat([truth, pd.DataFrame({"request": [None, None], "row": 0, "y": "yes"})])
+    truth.to_csv("truth.csv", index=False)
+    done = recorded.drift("--truth", "truth.csv", "--json", "--fail-on-drift")
+    assert done.exit_code == (verdict == "drifted"), done.output
+    assert "2 rows of the truth have no request's id and are left out" in done.stderr
+    found = json.loads(done.stdout)
+    assert found["verdict"] == verdict
+    assert f"{new} of 300 rows" in found["sentence"]
+    assert (found["performance"]["unknown"], found["performance"]["unnamed"]) == (new, 2)
+    metrics = registry.get_run(found["run_id"]).data.metrics
+    assert metrics["performance_unknown"] == new
+
+
 def test_the_truth_of_few_rows_says_nothing(recorded: Recorded) -> None:
     recorded.write()
     recorded.keys.assign(y="no").iloc[:20].to_csv("truth.csv", index=False)

@@ -12,7 +12,7 @@ from mlflow.utils.validation import _validate_metric_name
 from rich.console import Console
 
 from registry.version import Version
-from serving.drift.compare import DRIFTED, LEAST_ROWS, TOO_FEW, findings, worst
+from serving.drift.compare import DRIFTED, LEAST_ROWS, SHIFTED, TOO_FEW, findings, worst
 from serving.drift.counts import LevelCounts, NumberCounts, Watched
 from serving.drift.figures import bars_of
 from serving.drift.logged import figures
@@ -105,6 +105,45 @@ def test_the_verdict_is_said_with_what_it_is_of() -> None:
     assert "rmse worse: 1.500 (1.400 to 1.600) on 150 rows, 1.000 (0.9000 to 1.100)" in said
     day = next(item for item in plain(drift)["columns"] if item["name"] == "day")
     assert (day["verdict"], day["why"]) == ("not judged", "time goes on")
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_classes_that_training_has_not_had_are_said_as_text(name: str) -> None:
+    drift = made("age")
+    assert drift.performance
+    found = replace(drift.performance, unknown=50, unknown_classes={name: 30, "b": 20})
+    for grade, verdict in ((SHIFTED, "as at training"), (DRIFTED, "worse")):
+        told = replace(drift, performance=replace(found, verdict=verdict, unknown_verdict=grade))
+        said = "50 of 200 rows (25.0%) are of classes that training has not had ("
+        assert said in sentence(told)
+        assert sentence(told).isprintable()
+        root = ElementTree.fromstring(page(told).replace("<!DOCTYPE html>", "", 1))
+        text = " ".join("".join(root.itertext()).split())
+        assert f"{said}" in text
+        assert "The truth is known of 200 recorded rows, of 160 that were told" in text
+        assert not {element.tag for element in root.iter()} & {"script", "img", "b"}
+        shown = [item.get("class") for item in root.iter("p") if said in (item.text or "")]
+        assert grade in shown
+
+
+def test_a_score_of_the_rows_that_are_left_is_not_said_to_be_worse() -> None:
+    drift = made("age")
+    assert drift.performance
+    found = replace(
+        drift.performance, unknown=150, unknown_classes={"purple": 150}, unknown_verdict=DRIFTED
+    )
+    assert performance_said(replace(drift, performance=found)) == (
+        "worse: 150 of 300 rows (50.0%) are of classes that training has not had (purple); rmse "
+        "of the others 1.500 (1.400 to 1.600) on 150 rows, 1.000 (0.9000 to 1.100) at training"
+    )
+
+
+def test_rows_of_the_truth_without_a_request_are_said() -> None:
+    drift = made("age")
+    assert drift.performance
+    told = replace(drift, performance=replace(drift.performance, unnamed=3))
+    assert "3 more rows of the truth have no request&#x27;s id." in page(told)
+    assert "more rows of the truth" not in page(drift)
 
 
 def undecided(rows: int, known: int) -> Drift:
