@@ -135,7 +135,7 @@ class Recordings:
                     yield from self._of_file(path, columns, wanted)
                 except FileNotFoundError:  # the server makes room for newer ones
                     continue
-                except (pa.ArrowInvalid, OSError):
+                except (pa.ArrowException, ValueError, OverflowError, OSError):
                     self.found.damaged += 1
 
     def _of_file(
@@ -153,6 +153,7 @@ class Recordings:
             there = set(file.schema_arrow.names)
             asked = [name for name in dict.fromkeys((TIME, *columns)) if name in there]
             for batch in file.iter_batches(batch_size=_ROWS, columns=asked):
+                batch.validate(full=True)  # a flipped bit: texts that are none fail in who counts
                 inside = _inside(batch, wanted)
                 if inside.num_rows:
                     self._note(inside)
@@ -175,7 +176,9 @@ class Recordings:
         """Those whose folder's day may have rows in the window."""
         # Rows are written some time after they were answered, perhaps on the next day.
         first = wanted.since.date() if wanted.since else date.min
-        last = wanted.until.date() + timedelta(days=1) if wanted.until else date.max
+        last = date.max
+        if wanted.until and wanted.until.date() < date.max:
+            last = wanted.until.date() + timedelta(days=1)
 
         def fits(path: str) -> bool:
             day, name = path.split("/")[-2:]

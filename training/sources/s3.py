@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from training.errors import UserError
 
 _ADDRESS = re.compile(r"s3://(?:[^/@]*@)?(?P<bucket>[^/@]+)/(?P<key>.+)", re.I | re.S)
+_LOGIN = re.compile(r"//[^/]*@")
 _NAME = 60  # characters: file systems take 255 bytes
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
@@ -52,7 +53,7 @@ def fetch_each(address: str, folder: Path, wanted: Callable[[str], bool]) -> Ite
 
     bucket, prefix = _address(address)
     client = _client()
-    with _told(address, bucket):
+    with _told(f"s3://{bucket}/{prefix}", bucket):
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
     for number, key in enumerate(sorted(filter(wanted, keys))):
@@ -88,7 +89,8 @@ def _address(source: str) -> tuple[str, str]:
     # No URL parser: a question mark or hash is a character of the key.
     found = _ADDRESS.fullmatch(source)
     if not found:
-        raise UserError(f"expected s3://BUCKET/KEY, got {source!r}; name bucket and key")
+        shown = _LOGIN.sub("//", source)
+        raise UserError(f"expected s3://BUCKET/KEY, got {shown!r}; name bucket and key")
     return found["bucket"], found["key"]
 
 

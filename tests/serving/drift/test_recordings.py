@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from serving.drift import recordings
@@ -94,6 +96,52 @@ def test_a_day_that_is_deleted_meanwhile_is_left_out(
     found = read(str(tmp_path), version)
     assert not gone.exists()
     assert (found.files, found.rows) == (FILES, FILES * ROWS)
+
+
+@pytest.mark.parametrize("until", ["9999-12-31", "9999-12-30T12:00", "9999-12-31T23:59:59"])
+def test_a_window_may_last_until_the_end_of_time(tmp_path: Path, until: str) -> None:
+    written(tmp_path, ("churn", "1"))
+    reader = recordings.Recordings(str(tmp_path), "churn", "1", SCHEMA.fingerprint)
+    rows = sum(batch.num_rows for batch in reader.batches(["age"], recordings.window("", until)))
+    assert rows == FILES * ROWS
+
+
+def test_a_file_with_a_text_that_is_no_utf_8_is_damaged(tmp_path: Path) -> None:
+    paths = written(tmp_path, ("churn", "1"))
+    table = pq.read_table(paths[1])
+    requests = pa.array([b"r-\xff"] * ROWS, pa.binary()).view(pa.string())
+    place = table.schema.get_field_index("__request")
+    pq.write_table(table.set_column(place, "__request", requests), paths[1])
+    reader = recordings.Recordings(str(tmp_path), "churn", "1", SCHEMA.fingerprint)
+    texts = [
+        text
+        for batch in reader.batches(["__request"], recordings.Window())
+        for text in batch["__request"].to_pylist()
+    ]
+    assert len(texts) == reader.found.rows == (FILES - 1) * ROWS
+    assert reader.found.damaged == 1
+
+
+def test_a_file_whose_facts_are_no_utf_8_is_damaged(tmp_path: Path) -> None:
+    paths = written(tmp_path, ("churn", "1"))
+    table = pq.read_table(paths[0])
+    facts = (table.schema.metadata or {}) | {b"sixfold.schema": b"\xff"}
+    pq.write_table(table.replace_schema_metadata(facts), paths[0])
+    found = read(str(tmp_path), ("churn", "1"))
+    assert (found.files, found.damaged) == (FILES - 1, 1)
+
+
+def test_an_address_that_nobody_answers_is_said_without_its_login(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in [("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_MAX_ATTEMPTS", "1")]:
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    with pytest.raises(UserError, match=r"s3://bucket/rec/churn/1/, got none") as error:
+        read("s3://AKIA:SECRET@bucket/rec", ("churn", "1"))
+    assert "AKIA" not in str(error.value)
+    assert "SECRET" not in str(error.value)
 
 
 @pytest.mark.services

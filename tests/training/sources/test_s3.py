@@ -77,3 +77,10 @@ def test_nobody_answers(store: S3, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_address_that_is_none(source: str) -> None:
     with pytest.raises(UserError, match="expected s3://BUCKET/KEY"):
         read_table(source)
+
+
+@pytest.mark.parametrize("source", ["s3://AKIA:SECRET@bucket", "s3://AKIA:SECRET@bucket/"])
+def test_an_address_that_is_none_is_said_without_its_login(source: str) -> None:
+    with pytest.raises(UserError, match="got 's3://bucket") as error:
+        read_table(source)
+    assert "SECRET" not in str(error.value)
