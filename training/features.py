@@ -30,6 +30,8 @@ from training.values import (
 #: Up to this many rows cells are taken from one array of objects: pandas' cost a column is more
 #: than Python's a cell. Beyond, columns go one by one, so that no second copy is made.
 _FEW_ROWS = 64
+#: From here on whole numbers are no longer all floats.
+_EXACT = 2.0**53
 
 
 def conform(frame: pd.DataFrame, schema: Schema) -> Any:
@@ -58,7 +60,7 @@ def conform(frame: pd.DataFrame, schema: Schema) -> Any:
         Columns are missing, or there twice.
     """
     positions = _positions(frame, schema)
-    cells = _cells(frame) if len(frame) <= _FEW_ROWS else None
+    cells = _cells(frame, _all_numeric(schema)) if len(frame) <= _FEW_ROWS else None
     missing = parse_missing(schema.na_values)
     if cells is not None and cells.dtype.kind in "fiu" and _all_numeric(schema):
         return finite(_without(cells[:, positions].astype(np.float64, order="C"), missing))
@@ -169,9 +171,11 @@ def decode_target(codes: np.ndarray, schema: Schema) -> np.ndarray:
     return labels[np.asarray(codes, np.int64)]
 
 
-def _cells(frame: pd.DataFrame) -> np.ndarray:
+def _cells(frame: pd.DataFrame, numeric: bool) -> np.ndarray:
     """All cells as one array of numbers, or of objects."""
     cells = frame.to_numpy()
+    if not numeric and cells.dtype.kind == "f" and (np.abs(cells) >= _EXACT).any():
+        return frame.to_numpy(dtype=object)  # among floats, whole numbers have lost digits
     return cells if cells.dtype.kind in "fiuO" else frame.to_numpy(dtype=object)
 
 

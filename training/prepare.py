@@ -93,7 +93,7 @@ def prepare(request: Request, table: Table) -> Prepared:
         seed=request.seed,
         groups=_groups(frame, schema, split.train),
         forward=schema.time is not None,
-        target_scale=float(np.std(y)) if schema.task == "regression" else 1.0,
+        target_scale=float(np.std(y[split.train])) if schema.task == "regression" else 1.0,
         labels=tuple(str(label) for label in schema.target.classes or ()),
         levels={
             column.name: column.levels

@@ -196,12 +196,18 @@ def _assign(
 
 
 def _order(schema: Schema, frame: pd.DataFrame) -> np.ndarray:
-    """Time of each row as int64 ranks; rows without one come first."""
+    """Time of each row as int64 ranks; rows without one come first.
+
+    A text such as 2021.5 is a number and a date: what more values are, all are read as. A layout
+    was chosen for the values, and goes before.
+    """
     assert schema.time is not None
     column, values = schema.column(schema.time), frame[schema.time]
     moments = to_moments(values, column.format)
-    gaps = np.isnat(moments)
-    times = to_numbers(values) if gaps.all() else np.where(gaps, np.nan, moments.astype(np.int64))
+    gaps, numbers = np.isnat(moments), to_numbers(values)
+    dates, found = int((~gaps).sum()), int((~np.isnan(numbers)).sum())
+    numeric = found >= dates if not column.format else not dates
+    times = numbers if numeric else np.where(gaps, np.nan, moments.astype(np.int64))
     return np.unique(np.nan_to_num(times, nan=-np.inf), return_inverse=True)[1]
 
 

@@ -32,7 +32,10 @@ Values: TypeAlias = Any  # a Series, or an ndarray of cells
 
 
 def label(value: Any) -> str | None:
-    """The text a single value stands for: 3.0 and 3 are '3', True is 'true', a list is nothing."""
+    """The text a single value stands for: 3.0 and 3 are '3', True is 'true', a list is nothing.
+
+    A whole number has one text, of digits only, however large it is and however it is stored.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool | np.bool_):
@@ -45,7 +48,7 @@ def label(value: Any) -> str | None:
         number = float(value)
         if math.isnan(number):
             return None
-        return str(int(number)) if number.is_integer() and abs(number) < 1e16 else repr(number)
+        return str(int(number)) if number.is_integer() else repr(number)
     if value is pd.NaT or value is pd.NA or value is None:
         return None
     if isinstance(value, np.datetime64):

@@ -27,7 +27,7 @@ def label(value: Any) -> str | None:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float) and not math.isnan(value):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e16 else repr(value)
+        return str(int(value)) if value.is_integer() else repr(value)
     return None
 
 

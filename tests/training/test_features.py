@@ -1,6 +1,7 @@
 """Raw rows become model input, the same at training and at prediction."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,3 +168,23 @@ def test_rows_without_a_target_go_and_none_is_copied_if_all_have_one() -> None:
     assert drop_unlabelled(frame, schema) is frame
     frame.loc[1, "y"] = "unknown"
     assert drop_unlabelled(frame, schema).index.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("large", [10**17, 10**17 + 1])
+def test_large_whole_numbers_are_the_same_category_in_few_rows(large: int) -> None:
+    """Among floats, few rows become one array of floats, which has not all their digits."""
+    column = Column("c0", "categorical", "int64", levels=("5", str(large)))
+    schema = replace(
+        _schema("categorical", "numeric"), columns=(column, Column("c1", "numeric", ""))
+    )
+    frame = pd.DataFrame({"c0": [5, large] * 50, "c1": np.linspace(0, 1, 100)})
+    many = conform(frame, schema)
+    assert many[:, 0].tolist() == [0, 1] * 50
+    np.testing.assert_array_equal(conform(frame[:2], schema), many[:2])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "str"])
+def test_large_whole_numbers_are_classes(dtype: str) -> None:
+    y = pd.Series([0, 1, 10**17] * 20).astype(dtype)
+    _, schema, _ = inferred(pd.DataFrame({"x": np.linspace(0, 1, 60), "y": y}), target="y")
+    assert encode_target(y, schema).tolist() == [0, 1, 2] * 20

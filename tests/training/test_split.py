@@ -1,5 +1,6 @@
 """Which rows test, and which fit and validate."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,32 @@ def test_forward_in_time(times: pd.Series) -> None:
     assert len(split.folds) == 5
     for fit, valid in split.folds:
         assert fit.max() < valid.min()
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.Series([f"{i * 1.5:.1f}" for i in range(3000)]).replace("1500.0", "pause"),
+        pd.Series([f"{2000 + i / 2:.1f}" for i in range(3000)]),
+        pd.Series([str(i) for i in range(100)] + ["2021-05"]),
+    ],
+)
+def test_texts_that_are_numbers_come_in_their_order(times: pd.Series) -> None:
+    """Some of them are ISO 8601 too, such as 2021.5; what is no number comes first."""
+    order = np.random.default_rng(0).permutation(len(times))
+    frame = pd.DataFrame({"t": times.iloc[order].reset_index(drop=True)})
+    split = _split(np.random.default_rng(0).normal(size=len(times)), frame, time="t")
+    numbers = pd.to_numeric(frame["t"], errors="coerce")
+    assert numbers[split.train].max() < numbers[split.test].min()
+
+
+def test_texts_of_a_layout_are_dates_though_they_are_numbers() -> None:
+    y = np.random.default_rng(0).normal(size=100)
+    days = pd.Series(pd.date_range("2020", periods=100)).dt.strftime("%d%m%Y")
+    schema = _schema(y, time="t")
+    columns = (schema.columns[0], replace(schema.columns[1], format="%d%m%Y"))
+    split = make_split(y, replace(schema, columns=columns), pd.DataFrame({"t": days}))
+    assert split.train.tolist() == list(range(80))
 
 
 def test_one_moment_is_on_one_side_only() -> None:

@@ -87,6 +87,8 @@ def options(found: Layout, missing: Missing) -> dict[str, Any]:
         "header": 0,
         "index_col": False,
         "keep_default_na": False,
+        # Else a column's type is found block by block, and 007 is 7 where a block has no words.
+        "low_memory": False,
         # After a separator many files have a space, which is left in place elsewhere.
         "na_values": sorted(missing.markers | {f" {text}" for text in missing.added}),
     }
@@ -124,6 +126,8 @@ def _layout(path: Path, separators: str, encoding: str) -> Layout:
     text = sample.decode(encoding, errors="replace")
     separator, records = sniff(text, separators, whole=len(sample) < _SAMPLE)
     names, notes = unique_names(_header(records))
+    if len(records) > 1 and any(records[1][len(names) :]):
+        raise ValueError(_too_long(len(names), len(records[1])))
     decimal = _decimal(records, separator)
     if decimal == ",":
         notes.append("numbers are read with a decimal comma")
@@ -138,10 +142,17 @@ def _frame(path: Path, missing: Missing, found: Layout) -> tuple[pd.DataFrame, l
             # pandas would only warn that it cuts off fields beyond the header's.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             chosen = options(found, missing) | {"chunksize": max(1000, _CELLS // len(found.names))}
-            with pd.read_csv(stream, **chosen | how) as reader:
-                return list(reader)
+            try:
+                with pd.read_csv(stream, **chosen | how) as reader:
+                    return list(reader)
+            except pd.errors.ParserWarning:
+                raise ValueError(_too_long(len(found.names), len(found.names) + 1)) from None
 
     return _joined(parts, found.names), found.notes
+
+
+def _too_long(names: int, fields: int) -> str:
+    return f"its header has {names} names, a row has {fields} fields"
 
 
 def sniff(text: str, separators: str, whole: bool) -> tuple[str, list[list[str]]]:

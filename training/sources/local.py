@@ -1,5 +1,6 @@
 """Tables that are files of this machine."""
 
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -9,7 +10,8 @@ from training.errors import UserError, nearest
 def find(source: str, _: Path) -> Path:
     """The path of a local file; UserError with the nearest names if there is none."""
     path = Path(unquote(urlsplit(source).path) if source.startswith("file:") else source)
-    path = path.expanduser()
+    with suppress(RuntimeError):  # `~name` of no user: the file may be called so
+        path = path.expanduser()
     try:
         with path.open("rb"):
             return path

@@ -205,3 +205,19 @@ def test_a_quote_that_is_never_closed(tmp_path: Path) -> None:
 
 def test_zero_bytes(tmp_path: Path) -> None:
     assert _read(tmp_path, "a,b\n1,2\n\0\0\n").columns.tolist() == ["a", "b"]
+
+
+def test_a_word_far_behind_does_not_cost_numbers_their_zeros(tmp_path: Path) -> None:
+    """pandas finds types block by block, of a million cells, several of which are in one piece."""
+    rest = ",1" * 29
+    header = "code" + "".join(f",c{i}" for i in range(29))
+    text = "\n".join([header, *["007" + rest] * 60_000, "A1" + rest])
+    assert _read(tmp_path, text)["code"].value_counts().to_dict() == {"007": 60_000, "A1": 1}
+
+
+@pytest.mark.parametrize("rows", ["1,2,3,4\n1,2,3", "1,2,3,\n1,2,3,4"])
+def test_a_row_longer_than_the_header(tmp_path: Path, rows: str) -> None:
+    """As the first row, or where the first has one more that is empty."""
+    with pytest.raises(UserError, match=r"has 3 names, a row has 4 fields") as error:
+        _read(tmp_path, f"a,b,c\n{rows}\n5,6,7\n")
+    assert "\n" not in str(error.value)

@@ -32,6 +32,17 @@ def test_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(read_table("~/t.csv").frame) == 1
 
 
+@pytest.mark.parametrize("name", ["~$x.csv", "~no such user/x.csv"])
+def test_a_tilde_that_is_nobodys(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="got '~"):
+        read_table(name)
+    _table(tmp_path / name)
+    assert len(read_table(name).frame) == 1
+
+
 def test_a_missing_file_and_its_neighbours(tmp_path: Path) -> None:
     _table(tmp_path / "churn.csv")
     with pytest.raises(UserError, match=r"which is not there; did you mean 'churn\.csv'"):
