@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training.algorithms import find
 from training.study import Promise, Study, Trial
-from training.worker import FitFold, Worker
+from training.worker import Failure, FitFold, Worker
 
 #: A first look at a candidate's cost, on tables with more fitting rows than this.
 PROBE_ROWS = 5_000
 #: A helper is for folds that take longer than its start.
 _HELP_SECONDS = 1.0
+#: What a row beyond an algorithm's `sample_rows` costs of one that is sampled: measured on forests.
+_UNSAMPLED = 0.15
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Contender:
     probe: Trial | None = None
     limit: int | None = None
     failures: int = 0
-    reason: str = ""
+    failure: Failure | None = None
     exhausted: bool = False
 
     def connection(self) -> Worker:
@@ -154,5 +157,21 @@ class Contender:
         fold = self.fold_seconds()
         if not fold and self.probe is not None:
             asked = PROBE_ROWS if self.limit is None else self.limit
-            fold = self.probe.seconds * asked / PROBE_ROWS
+            fold = self.probe.seconds * self._cost(asked) / PROBE_ROWS
         return fold * (folds - (len(self.trial.folds) if self.trial else 0))
+
+    def affordable(self, seconds: float) -> int:
+        """How many rows a fold can be fitted on in this time, by what the probe has cost."""
+        assert self.probe is not None
+        cost = int(PROBE_ROWS * seconds / self.probe.seconds)
+        most = self._sample_rows
+        return cost if most is None or cost <= most else most + int((cost - most) / _UNSAMPLED)
+
+    @property
+    def _sample_rows(self) -> int | None:
+        return find(self.name).sample_rows
+
+    def _cost(self, rows: int) -> float:
+        """What so many rows cost, in rows of the probe."""
+        most = self._sample_rows
+        return rows if most is None or rows <= most else most + (rows - most) * _UNSAMPLED

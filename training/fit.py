@@ -1,7 +1,7 @@
 """One fit: rows in, a fitted pipeline out. The same for a fold, a learning curve and the refit."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ def fit(
             return Fitted(_constant(problem, rows, y), present)
     if not (_varies(y[rows]) and _any_varies(problem.X, rows)):
         return Fitted(_constant(problem, rows, y), present)
-    pipeline = algorithm.build(problem, params, threads)
+    pipeline = algorithm.build(replace(problem, fitted=y[rows]), params, threads)
     with warnings.catch_warnings():
         # Convergence and rare-class warnings of single trials would bury what the user should read.
         warnings.simplefilter("ignore")

@@ -44,6 +44,8 @@ class Problem:
         The classes as a person reads them, in the order of their codes.
     levels : dict of feature name to tuple of str
         What the codes of the categorical features of few levels stand for.
+    fitted : ndarray or None
+        The targets of the rows that a pipeline is built for, in `fit`; None stands for all.
     """
 
     X: Any
@@ -61,6 +63,7 @@ class Problem:
     target_scale: float = 1.0
     labels: tuple[str, ...] = ()
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fitted: np.ndarray | None = None
 
     @property
     def rows(self) -> int:

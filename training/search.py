@@ -206,7 +206,7 @@ class Search:
         if isinstance(answer, Failure):
             contender.stop()
             contender.failures += 1
-            contender.reason = answer.reason
+            contender.failure = answer
             contender.study.fail(trial)
             contender.trial = None
             if contender.best is None and contender.failures >= _ATTEMPTS:
@@ -223,7 +223,7 @@ class Search:
             contender.trial = None
             if not math.isfinite(trial.mean):
                 contender.failures += 1
-                contender.reason = (
+                contender.failure = Failure(
                     f"{self._problem.metric} is not defined on any fold's validation rows, which "
                     "have one class only; use metric=log_loss, or fewer folds"
                 )
@@ -237,14 +237,9 @@ class Search:
     def _learn_cost(self, contender: Contender, trial: Trial, answer: FoldResult) -> None:
         """From a fold on few rows, decide how many rows the search can afford."""
         contender.probe = Trial(trial.params, default=True, folds={0: answer})
-        rows = self._fitting_rows()
-        full = answer.seconds * (rows / PROBE_ROWS) * self._folds
         share = self._options.budget * self._options.slots / len(self.contenders)
-        affordable = _DEFAULT_SHARE * share / full
-        if affordable < 1:
-            contender.limit = max(_LEAST_ROWS, int(rows * affordable))
-        else:
-            contender.limit = rows
+        affordable = contender.affordable(_DEFAULT_SHARE * share / self._folds)
+        contender.limit = min(self._fitting_rows(), max(_LEAST_ROWS, affordable))
 
     def _cut(self, running: list[Contender], elapsed: float) -> None:
         """End what runs past the budget, except what would have no score at all."""
@@ -254,11 +249,11 @@ class Search:
                 contender.stop()
                 if contender.best is None:
                     contender.failures = _ATTEMPTS
-                    contender.reason = (
+                    contender.failure = Failure(
                         f"ran out of time: no fold of its first configuration was done in "
                         f"{elapsed:.0f} s; raise the budget"
                     )
-                    self._listener.failed(contender.name, contender.reason)
+                    self._listener.failed(contender.name, contender.failure.reason)
 
     def _gap(self, contender: Contender) -> float:
         means = [c.study.best.mean for c in self.contenders if c.study.best]
@@ -272,11 +267,10 @@ class Search:
     def _result(self, contender: Contender) -> Tuned | Failure:
         best = contender.best
         if best is None:
-            reason = contender.reason or (
+            return contender.failure or Failure(
                 f"ran out of time: the budget of {self._options.budget:g} s was gone before its "
                 "first fold; raise the budget"
             )
-            return Failure(reason)
         chosen = [r.iterations for r in best.folds.values() if r.iterations is not None]
         params = dict(best.params)
         if chosen:

@@ -235,3 +235,37 @@ def test_a_forest_is_grown_by_threads_and_asked_by_one() -> None:
     algorithm = find("random_forest")
     fitted = fit(algorithm, problem, algorithm.defaults(problem)[0], threads=2)
     assert fitted.pipeline[-1].n_jobs is None
+
+
+def large_problem(share: float) -> Problem:
+    """240,000 rows, of which a class has that share."""
+    rng = np.random.default_rng(0)
+    small = problem_of("numeric", "binary")
+    y = np.zeros(240_000, np.int64)
+    y[rng.permutation(len(y))[: int(share * len(y))]] = 1
+    return replace(small, X=rng.normal(size=(len(y), small.X.shape[1])), y=y)
+
+
+def test_an_svm_of_few_rows_of_a_large_table_is_one_machine() -> None:
+    """Samples of its 5,000 rows would have too few of a rare class."""
+    problem, algorithm = large_problem(0.005), find("svm")
+    rows = np.sort(np.random.default_rng(1).permutation(problem.rows)[:5_000])
+    fitted = fit(algorithm, problem, quick(algorithm, problem), rows)
+    assert predict(fitted, problem.X_test, 2).shape == (len(problem.y_test), 2)
+    assert not hasattr(fitted.pipeline[-1], "estimators_")
+
+
+def test_an_svms_samples_are_of_the_rows_that_are_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.algorithms.svm.SAMPLE_ROWS", 3_000)
+    problem, algorithm = large_problem(0.05), find("svm")
+    rows = np.arange(9_000)
+    bagging = fit(algorithm, problem, quick(algorithm, problem), rows).pipeline[-1]
+    assert [len(sample) for sample in bagging.estimators_samples_] == [3_000] * 3
+
+
+def test_a_forests_trees_take_as_many_of_few_rows_as_there_are() -> None:
+    """A bootstrap sample is bounded by rows, not by a share of the table's."""
+    problem, algorithm = large_problem(0.5), find("random_forest")
+    fitted = fit(algorithm, problem, quick(algorithm, problem), np.arange(2_000))
+    samples = fitted.pipeline[-1].estimators_samples_
+    assert [len(sample) for sample in samples] == [2_000] * len(samples)

@@ -29,7 +29,8 @@ class Algorithm:
     engine : str or None
         The library behind it where there is a choice.
     build : callable (problem, params, threads) -> Pipeline
-        An unfitted scikit-learn pipeline with the steps `preprocess` and `model`.
+        An unfitted scikit-learn pipeline with the steps `preprocess` and `model`. What depends on
+        how many rows it is fitted on asks `problem.fitted`: a fold may have few of the table's.
     space : callable (problem) -> Space
         What is searched.
     defaults : callable (problem) -> list of Params
@@ -48,6 +49,8 @@ class Algorithm:
         What the model step takes of a large table: `preprocess.scaled`'s output as a sparse matrix,
         the same in single precision, or `preprocess.ordinal`'s in single precision and on few
         values (see `binning`).
+    sample_rows : int or None
+        Fits on more rows than this cost little more.
     not_applicable : mapping of task to reason
         Tasks on which the algorithm has no meaning.
     """
@@ -62,6 +65,7 @@ class Algorithm:
     fit_params: Callable[[Problem, Params, np.ndarray], dict[str, Any]] | None = None
     rows_per_class: int = 1
     large: str = ""
+    sample_rows: int | None = None
     not_applicable: Mapping[str, str] = field(default_factory=dict)
 
     @property

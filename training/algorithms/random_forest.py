@@ -22,11 +22,12 @@ SAMPLE_ROWS = 50_000
 def _build(problem: Problem, params: Params, threads: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
+    rows = problem.rows if problem.fitted is None else len(problem.fitted)
     shared = {
         "n_estimators": params["n_estimators"],
         "max_features": params["max_features"],
         "min_samples_leaf": params["min_samples_leaf"],
-        "max_samples": min(1.0, SAMPLE_ROWS / problem.rows),
+        "max_samples": min(1.0, SAMPLE_ROWS / rows),
         "n_jobs": threads,
         "random_state": problem.seed,
     }
@@ -70,4 +71,5 @@ ALGORITHM = Algorithm(
     defaults=_defaults,
     trusted_types=("sklearn.tree._tree.Tree",),
     large="unscaled",
+    sample_rows=SAMPLE_ROWS,
 )

@@ -48,11 +48,12 @@ def _averaged(problem: Problem, machine: Any) -> Any:
     """The mean of machines of samples, as many as it takes to use as many rows as there are."""
     from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
-    if _sample(problem) == problem.rows:
+    y = problem.y if problem.fitted is None else problem.fitted
+    if _sample(problem, y) == len(y):
         return machine
     shared = {
-        "n_estimators": math.ceil(problem.rows / SAMPLE_ROWS),
-        "max_samples": SAMPLE_ROWS / problem.rows,
+        "n_estimators": math.ceil(len(y) / SAMPLE_ROWS),
+        "max_samples": SAMPLE_ROWS / len(y),
         "bootstrap": False,
         "random_state": problem.seed,
     }
@@ -60,12 +61,12 @@ def _averaged(problem: Problem, machine: Any) -> Any:
     return kind(machine, **shared)
 
 
-def _sample(problem: Problem) -> int:
-    """How many rows a machine is fitted on."""
-    size = min(SAMPLE_ROWS, problem.rows)
+def _sample(problem: Problem, y: np.ndarray) -> int:
+    """How many rows a machine is fitted on, of rows with these targets."""
+    size = min(SAMPLE_ROWS, len(y))
     if problem.classification:
-        rarest = np.bincount(problem.y).min()
-        return size if rarest * size >= _SAMPLE_CLASS_ROWS * problem.rows else problem.rows
+        rarest = np.unique(y, return_counts=True)[1].min()
+        return size if rarest * size >= _SAMPLE_CLASS_ROWS * len(y) else len(y)
     return size
 
 
@@ -90,7 +91,8 @@ def _linear_machine(problem: Problem, params: Params) -> Any:
         random_state=problem.seed,
     )
     shared = {
-        "alpha": 1.0 / (params["C"] * _sample(problem)),
+        # Of the whole table: where a fold has few of its rows, C is to mean the same.
+        "alpha": 1.0 / (params["C"] * _sample(problem, problem.y)),
         "average": True,
         "max_iter": 30,
         "n_iter_no_change": 3,
