@@ -17,5 +17,5 @@ import skops.io
 import training.finish
 import training.fit
 import training.plots
-import training.prepare
+import training.reader
 import training.worker

@@ -1,18 +1,12 @@
 """A table becomes what all candidates are trained on: the schema, the split, the rows."""
 
 import json
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from training import problem as problems
 from training.errors import UserError
 from training.evaluate import choose_metric
 from training.features import conform, drop_unlabelled, encode_target
@@ -24,7 +18,7 @@ from training.request import Request
 from training.schema import Schema
 from training.split import make_split, row_hashes
 from training.subject import Subject
-from training.table import Table, read_table
+from training.table import Table
 
 #: Validation rows of a fold beyond this number say nothing more and cost every candidate time.
 _VALIDATION_ROWS = 20_000
@@ -113,50 +107,6 @@ def prepare(request: Request, table: Table) -> Prepared:
         [*table.notes, *notes],
         warnings,
     )
-
-
-@contextmanager
-def prepared_aside(request: Request, folder: Path) -> Iterator[Callable[[], Prepared]]:
-    """Read and prepare the request's table in a process of its own, while the caller goes on.
-
-    The process is forked from a server that has imported what it takes (see `worker.prepare`), and
-    the caller, who imports MLflow meanwhile, never holds the table.
-
-    Parameters
-    ----------
-    request : Request
-    folder : Path
-        The problem is written there; what the caller gets are memory maps of it.
-
-    Yields
-    ------
-    callable () -> Prepared
-        Waits for it. Raises what `read_table` and `prepare` raise.
-    """
-    context = multiprocessing.get_context("forkserver")
-    with (
-        ProcessPoolExecutor(1, mp_context=context, initializer=_leave_interrupts) as pool,
-        ThreadPoolExecutor(1) as thread,  # the start of a process waits for the server's imports
-    ):
-        coming = thread.submit(lambda: pool.submit(_read_and_prepare, request, folder).result())
-
-        def wait() -> Prepared:
-            prepared = coming.result()
-            pool.shutdown(wait=False)  # and with it all that reading has taken
-            return replace(prepared, problem=problems.load(folder))
-
-        yield wait
-
-
-def _leave_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
-
-
-def _read_and_prepare(request: Request, folder: Path) -> Prepared:
-    prepared = prepare(request, read_table(request.data, request.na_values))
-    problems.save(prepared.problem, folder)
-    # The rows stay here: the caller maps the files into its memory.
-    return replace(prepared, problem=None)  # type: ignore[arg-type]
 
 
 def _read_override(path: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A candidate that was trained elsewhere, read back from its MLflow run."""
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,8 +84,8 @@ def _finished(name: str, run: "Run", model_id: str, prepared: Prepared, folder: 
         params=dict(run.data.params),
         fold_scores={},
         test_scores=_starting("test_", metrics),
-        test_low=metrics[f"test_{task.metric}_low"],
-        test_high=metrics[f"test_{task.metric}_high"],
+        test_low=metrics.get(f"test_{task.metric}_low", math.nan),
+        test_high=metrics.get(f"test_{task.metric}_high", math.nan),
         samples=bootstrap(task.metric, task.y_test, test, task.seed),
         test_prediction=test,
         sample_prediction=read_sample(Path(model, FILE))[1],

@@ -1,9 +1,9 @@
 """The only place that writes to MLflow: one parent run a training, one child run a candidate."""
 
+import atexit
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from training.predictions import write_rows
 from training.profile import profile_json
 from training.request import Request
 from training.requirements import environment
+from training.sources import without_credentials
 from training.subject import Subject
 
 if TYPE_CHECKING:
@@ -71,21 +72,32 @@ class Recorder:
         if self._parent:
             tags[_PARENT] = self._parent
         known = run.data.params
-        params = {k: v for k, v in self._request.params().items() if k not in known}
+        asked = self._request.params() | {"data": without_credentials(self._request.data)}
+        params = {k: v for k, v in asked.items() if k not in known}
         self._log(self.run_id, params=_texts(params), tags=tags)
         self._client.log_inputs(self.run_id, datasets=[self._dataset])
         tracking.open_in_training_view(self._client, self.experiment_id)
 
     def end(self, status: str, reason: str = "") -> None:
-        """End the run: `FINISHED`, `FAILED` or `KILLED`, and say why."""
+        """End the run: `FINISHED`, `FAILED` or `KILLED`, and say why.
+
+        Unless it is finished, candidates' runs that have not ended do so with it, and a store that
+        fails is asked once more when the process ends: what led here is the error to tell.
+        """
         import mlflow
 
         if not self.run_id:
             return
-        if reason:
-            self._client.set_tag(self.run_id, _NOTE, reason[:_LONGEST_NOTE])
-            self._client.set_tag(self.run_id, "reason", reason[:_LONGEST_TAG])
-        mlflow.end_run(status)
+        if status == "FINISHED":
+            mlflow.end_run(status)
+            return
+        try:
+            self._give_up(status, reason)
+        except Exception:  # noqa: BLE001  MLflow's own, requests', the driver's
+            atexit.register(self._give_up_at_last, status, reason)
+        finally:
+            with suppress(Exception):
+                mlflow.end_run(status)  # else MLflow ends it as FINISHED with the process
 
     def candidate(
         self,
@@ -117,16 +129,16 @@ class Recorder:
         run_id, model_uri : str
         """
         run_id = self._child(name, began)
-        with self._ending(run_id):
-            (files / "model_card.md").write_text(card, encoding="utf-8")
-            params = _texts(finished.params)
-            place = Place(self.experiment_id, run_id, self._candidate_tags(name), params)
-            subject, sample = self._subject, finished.sample_prediction
-            profile = profile_json(subject.profile, subject.schema, finished, subject.metric)
-            model_id = log_model(self._client, place, name, parts, subject, sample, profile)
-            metrics = candidate_metrics(tuned, finished, self._subject.metric, model_id)
-            self._log(run_id, metrics, params, {_NOTE: card[:_LONGEST_NOTE]})
-            self._client.log_artifacts(run_id, str(files))
+        (files / "model_card.md").write_text(card, encoding="utf-8")
+        params = _texts(finished.params)
+        place = Place(self.experiment_id, run_id, self._candidate_tags(name), params)
+        subject, sample = self._subject, finished.sample_prediction
+        profile = profile_json(subject.profile, subject.schema, finished, subject.metric)
+        model_id = log_model(self._client, place, name, parts, subject, sample, profile)
+        metrics = candidate_metrics(tuned, finished, self._subject.metric, model_id)
+        self._log(run_id, metrics, params, {_NOTE: card[:_LONGEST_NOTE]})
+        self._client.log_artifacts(run_id, str(files))
+        self._finish_child(run_id, "FINISHED")
         return run_id, f"models:/{model_id}"
 
     def failure(self, name: str, reason: str, detail: str, began: float) -> str:
@@ -184,16 +196,20 @@ class Recorder:
         self._client.log_inputs(run.info.run_id, datasets=[self._dataset])
         return str(run.info.run_id)
 
-    @contextmanager
-    def _ending(self, run_id: str) -> Iterator[None]:
-        """End a candidate's run as what came of recording it; none is left half made."""
-        try:
-            yield
-        except BaseException as error:
-            killed = isinstance(error, KeyboardInterrupt)
-            self._finish_child(run_id, "KILLED" if killed else "FAILED")
-            raise
-        self._finish_child(run_id, "FINISHED")
+    def _give_up(self, status: str, reason: str) -> None:
+        """End what has not ended of this training."""
+        tags = {_NOTE: reason[:_LONGEST_NOTE], "reason": reason[:_LONGEST_TAG]} if reason else {}
+        children = self._client.search_runs(
+            [self.experiment_id],
+            f"tags.`{_PARENT}` = '{self.run_id}' and attributes.status = 'RUNNING'",
+        )
+        for run_id in (*(run.info.run_id for run in children), self.run_id):
+            self._log(run_id, tags=tags)
+            self._client.set_terminated(run_id, status)
+
+    def _give_up_at_last(self, status: str, reason: str) -> None:
+        with suppress(Exception):
+            self._give_up(status, reason)
 
     def _finish_child(self, run_id: str, status: str) -> None:
         if not self._parent:

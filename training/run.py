@@ -15,11 +15,13 @@ from training.card import parent_card
 from training.contender import Options
 from training.errors import SixfoldError, TrainingFailed, UserError
 from training.isolate import Limits, check_engine, train_isolated
-from training.prepare import Prepared, prepared_aside
+from training.prepare import Prepared
 from training.progress import Progress
+from training.reader import prepared_aside
 from training.record import Recorder
 from training.request import Request, check
 from training.resources import cpus
+from training.sources import without_credentials
 
 
 def train(
@@ -63,7 +65,7 @@ def train(
     options = Options(request.budget, request.search, slots, threads, request.memory())
     with TemporaryDirectory(prefix="sixfold-") as name, ExitStack() as stack:
         folder = Path(name)
-        progress.stage(f"reading {request.data}")
+        progress.stage(f"reading {without_credentials(request.data)}")
         coming = stack.enter_context(prepared_aside(request, folder / problem.FOLDER))
         tracking.check_server()
         prepared = coming()
@@ -132,20 +134,32 @@ def applicable(candidates: list[str], task: str) -> tuple[list[str], list[dict[s
 
 @contextmanager
 def recording(recorder: Recorder) -> Iterator[Recorder]:
-    """Begin the parent run, and end it as what it came to."""
+    """Begin the parent run, and end it as what it came to.
+
+    Raises
+    ------
+    UserError
+        The tracking server has failed; anything else that went wrong is raised as it is.
+    """
+    from mlflow.exceptions import MlflowException
+
     try:
         recorder.start()
         yield recorder
+        recorder.end("FINISHED")
     except KeyboardInterrupt:
         recorder.end("KILLED", "interrupted")
         raise
     except SixfoldError as error:
         recorder.end("FAILED", str(error))
         raise
+    except MlflowException as error:
+        told = tracking.unanswered(error, "recording the training")
+        recorder.end("FAILED", str(told))
+        raise told from error
     except BaseException as error:
         recorder.end("FAILED", f"{type(error).__name__}: {error}")
         raise
-    recorder.end("FINISHED")
 
 
 def conclude(

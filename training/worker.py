@@ -93,7 +93,7 @@ class Worker:
         """The answer to the last request; a `Failure` if the process died of it."""
         try:
             return self.connection.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # the latter within a message
             self._process.join(5)
             return Failure(_cause_of_death(self._process.exitcode))
 

@@ -130,7 +130,11 @@ def test_build_image_runs_the_folders_own_code(
     changed = project / "training" / "progress.py"
     changed.write_text(changed.read_text().replace("reading {request", "READING {request"))
     run = project / "training" / "run.py"
-    run.write_text(run.read_text().replace('f"reading {request.data}"', '"changed code reads"'))
+    run.write_text(
+        run.read_text().replace(
+            'f"reading {without_credentials(request.data)}"', '"changed code reads"'
+        )
+    )
     printed = mlflow_run(tmp_path, project, QUICK, ["--build-image"])
     assert "changed code reads" in printed
     assert parent_of(runs(tmp_path)).info.status == "FINISHED"
