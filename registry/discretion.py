@@ -1,9 +1,10 @@
 """Keeps secrets out of the command that `mlflow run` prints.
 
-MLflow's runner writes the keys of an S3 artifact store, and a password in the tracking server's
-address, into its `docker run` command, and logs the command. MLflow loads this as a plugin
-(`mlflow.run_context_provider` in pyproject.toml) wherever Sixfold is installed, so it is not in
-`training`: a logged model carries modules of that name, and would then get these for its own.
+MLflow's runner writes the keys of an S3 artifact store, and passwords and signatures in addresses
+of the tracking server and the table, into its `docker run` command, and logs the command. MLflow
+loads this as a plugin (`mlflow.run_context_provider` in pyproject.toml) wherever Sixfold is
+installed, so it is not in `training`: a logged model carries modules of that name, and would then
+get these for its own.
 """
 
 import logging
@@ -12,14 +13,17 @@ from typing import Any
 
 _LOGGER = "mlflow.projects.backend.local"
 _HIDDEN = "***"
-#: An option of `docker run` that sets a variable, and a password in an address.
+#: An option of `docker run` that sets a variable; a password, and a query, in an address.
 _VARIABLE = re.compile(r"(-e \w*(?:KEY|TOKEN|SECRET|PASSWORD)\w*=)('[^']*'|\S+)")
 _PASSWORD = re.compile(r"(\w://[^\s/@:]*:)[^\s/@]+(?=@)")
+_QUERY = re.compile(r"(https?://[^\s?'\"]*\?)[^\s'\"]+", re.I)
 
 
 def without_secrets(text: str) -> str:
     """The same command with `***` for each secret."""
-    return _PASSWORD.sub(rf"\g<1>{_HIDDEN}", _VARIABLE.sub(rf"\g<1>{_HIDDEN}", text))
+    for secret in (_VARIABLE, _PASSWORD, _QUERY):
+        text = secret.sub(rf"\g<1>{_HIDDEN}", text)
+    return text
 
 
 class Discretion:

@@ -72,11 +72,13 @@ def train(
     from training.progress import Progress
     from training.request import Request
     from training.run import train as run
-    from training.tracking import PARENT_VARIABLE, QUIET_VARIABLE
+    from training.tracking import DATA_VARIABLE, PARENT_VARIABLE, QUIET_VARIABLE
 
     if (cpus or memory) and not isolate:
         raise UserError("expected --isolate with --cpus and --memory; add it, or use --max-memory")
     parent = os.environ.get(PARENT_VARIABLE)
+    if parent:
+        given["data"] = os.environ.get(DATA_VARIABLE) or given["data"]
     quiet = quiet or bool(os.environ.get(QUIET_VARIABLE))
     limits = Limits(cpus, memory) if isolate else None
     board = run(Request(**given), Progress(quiet), limits, parent)

@@ -6,10 +6,11 @@ ran.
 """
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,7 @@ from training.record import Recorder
 from training.request import LEAST_MEMORY, Request
 from training.resources import cpus, memory
 from training.sizes import parse_size
+from training.sources import without_credentials
 
 if TYPE_CHECKING:
     from mlflow.projects import SubmittedRun
@@ -41,6 +43,8 @@ _SECRETS = (
 )
 _POLL = 0.5
 _STOP_SECONDS = 10
+#: What is being started has become a container by then, or never will.
+_END_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -122,31 +126,27 @@ def train_isolated(
         For what is read back.
     progress : Progress
     """
-    from mlflow.entities import RunStatus
-
     client, parent = check_engine(), recorder.run_id
     share = limits.cpus or max(1.0, cpus() // len(candidates))
     at_once = _at_once(share, limits, len(candidates))
     progress.stage(f"{len(candidates)} candidates in containers of their own, {at_once} at a time")
     budget = request.budget * at_once / len(candidates)
     waiting, active = list(candidates), dict[str, "SubmittedRun"]()
-    with _told_of_deaths(client, parent) as deaths, _environment(parent) as file:
+    with _told_of_deaths(client, parent) as deaths, _environment(request, parent) as file:
         try:
             while waiting or active:
                 while waiting and len(active) < at_once:
                     name = waiting.pop(0)
-                    active[name] = _launch(name, request, budget, limits, share, recorder, file)
+                    with _uninterrupted():  # a run that was begun is one that we end
+                        active[name] = _launch(name, request, budget, limits, share, recorder, file)
                 for name, run in list(active.items()):
-                    if RunStatus.is_terminated(RunStatus.from_string(run.get_status())):
+                    if _ended(run):
                         del active[name]
                         reason = _reason(name, run.run_id, deaths, limits)
                         yield read_outcome(name, run.run_id, reason, prepared, folder / name)
                 time.sleep(_POLL)
         finally:
-            _stop(client, parent)
-            for run in active.values():
-                run.wait()
-                end_run(run.run_id, "KILLED", "interrupted")
+            _end(client, parent, list(active.values()))
 
 
 def _at_once(share: float, limits: Limits, count: int) -> int:
@@ -170,7 +170,7 @@ def _launch(
     algorithm, _, engine = name.partition(":")
     params = request.params() | {"algorithm": algorithm, "engine": engine, "budget": budget}
     del params["algorithms"]
-    params["register"] = ""
+    params |= {"register": "", "data": without_credentials(request.data)}
     docker_args: dict[str, str] = {
         "cpus": f"{share:g}",
         "label": f"{_LABEL}={recorder.run_id}/{name}",
@@ -192,9 +192,11 @@ def _launch(
 
 
 @contextmanager
-def _environment(parent: str) -> Iterator[Path]:
+def _environment(request: Request, parent: str) -> Iterator[Path]:
     """A file, readable by us alone, with what the containers are told: no command shows it."""
     values = {tracking.PARENT_VARIABLE: parent, tracking.QUIET_VARIABLE: "1"}
+    if without_credentials(request.data) != request.data:
+        values[tracking.DATA_VARIABLE] = request.data
     values |= {name: os.environ[name] for name in _SECRETS if name in os.environ}
     with TemporaryDirectory(prefix="sixfold-") as folder:  # made for the owner only
         file = Path(folder, "environment")
@@ -253,8 +255,52 @@ def _reason(name: str, run_id: str, deaths: _Deaths, limits: Limits) -> str:
     return f"the container ended with exit code {code}" if code else ""
 
 
+def _ended(run: "SubmittedRun") -> bool:
+    from mlflow.entities import RunStatus
+
+    return bool(RunStatus.is_terminated(RunStatus.from_string(run.get_status())))
+
+
+def _end(client: Any, parent: str, active: list["SubmittedRun"]) -> None:
+    """End what still runs, and what is being started: its container may come only later."""
+    from docker.errors import DockerException
+
+    deadline = time.monotonic() + _END_SECONDS
+    with suppress(DockerException, OSError):  # an engine that fails stops nothing more
+        while not all(_ended(run) for run in active) and time.monotonic() < deadline:
+            _stop(client, parent)
+            time.sleep(_POLL)
+    for run in active:
+        run.cancel()  # does nothing to one that has ended
+        with suppress(Exception):  # what led here is to be told, not a store that fails as well
+            end_run(run.run_id, "KILLED", "interrupted")
+
+
 def _stop(client: Any, parent: str) -> None:
-    """Stop this training's containers, if any still run; they mark their runs as KILLED."""
-    for container in client.containers.list():
+    """Stop this training's containers, if any run; they mark their runs as KILLED."""
+    from docker.errors import NotFound
+
+    for container in client.containers.list(ignore_removed=True):
         if container.labels.get(_LABEL, "").startswith(f"{parent}/"):
-            container.stop(timeout=_STOP_SECONDS)
+            with suppress(NotFound):  # it has ended by itself
+                container.stop(timeout=_STOP_SECONDS)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait for the end of this."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    kept = {
+        number: signal.signal(number, lambda number, _: heard.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+        if heard:
+            signal.raise_signal(heard[0])

@@ -21,6 +21,8 @@ IMAGE_VARIABLE = "SIXFOLD_IMAGE"
 #: Set in a candidate's own container: the run it belongs to, and to leave talk to the caller.
 PARENT_VARIABLE = "SIXFOLD_PARENT_RUN"
 QUIET_VARIABLE = "SIXFOLD_QUIET"
+#: And the table's address, where it holds what no command or run may show.
+DATA_VARIABLE = "SIXFOLD_DATA"
 #: Logins and queries of addresses, which MLflow's messages hold whole.
 SECRET = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")
 _PATIENCE = 5.0

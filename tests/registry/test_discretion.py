@@ -23,6 +23,12 @@ def test_no_secret_is_left(secret: str, key: str, password: str) -> None:
     assert found == COMMAND.format("***", "***", "***")
 
 
+def test_no_signature_of_a_table_is_left() -> None:
+    command = "image python -m sixfold train '{}' --target y --na-values '?,-9'"
+    found = without_secrets(command.format("https://me:secret@host/t.csv?X-Amz-Signature=secret"))
+    assert found == command.format("https://me:***@host/t.csv?***")
+
+
 @given(st.text(max_size=60).filter(lambda text: "-e " not in text and "://" not in text))
 def test_other_commands_stay(text: str) -> None:
     assert without_secrets(text) == text

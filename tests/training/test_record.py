@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,9 @@ from mlflow import MlflowClient
 
 from tests.training.problems import frame_of
 from tests.training.trained import store_in, train_quietly
+from training.progress import Progress
+from training.request import Request
+from training.run import train
 
 _ROOT = Path(__file__).parents[2]
 #: The store fails from when a candidate's model is recorded until the process ends.
@@ -82,6 +88,24 @@ def interrupted_at(monkeypatch: pytest.MonkeyPatch, name: str, time: int) -> Non
         return ask(self, *given, **more)
 
     monkeypatch.setattr(MlflowClient, name, interrupted)
+
+
+def test_no_credentials_of_the_table_are_shown_or_recorded(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1")
+    files = partial(SimpleHTTPRequestHandler, directory=str(store))
+    with ThreadingHTTPServer(("127.0.0.1", 0), files) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"127.0.0.1:{server.server_port}/table.csv"
+        address = f"http://someone:hunter2@{place}?X-Amz-Signature=hunter3"
+        asked = Request(address, "y", search="none", folds=3, algorithms="decision_tree")
+        board = train(asked, Progress())
+        server.shutdown()
+    assert f"reading http://{place}" in capfd.readouterr().err
+    assert mlflow.get_run(board["run_id"]).data.params["data"] == f"http://{place}"
+    assert b"hunter" not in (store / "mlflow.db").read_bytes()
 
 
 @pytest.mark.usefixtures("store")
