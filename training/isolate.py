@@ -6,7 +6,6 @@ ran.
 """
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from training import tracking
 from training.candidates import Outcome
 from training.errors import UserError
+from training.interrupts import uninterrupted
 from training.prepare import Prepared
 from training.progress import Progress
 from training.readback import end_run, read_outcome
@@ -137,7 +137,7 @@ def train_isolated(
             while waiting or active:
                 while waiting and len(active) < at_once:
                     name = waiting.pop(0)
-                    with _uninterrupted():  # a run that was begun is one that we end
+                    with uninterrupted():  # a run that was begun is one that we end
                         active[name] = _launch(name, request, budget, limits, share, recorder, file)
                 for name, run in list(active.items()):
                     if _ended(run):
@@ -284,23 +284,3 @@ def _stop(client: Any, parent: str) -> None:
         if container.labels.get(_LABEL, "").startswith(f"{parent}/"):
             with suppress(NotFound):  # it has ended by itself
                 container.stop(timeout=_STOP_SECONDS)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of this."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    heard: list[int] = []
-    kept = {
-        number: signal.signal(number, lambda number, _: heard.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-        if heard:
-            signal.raise_signal(heard[0])
