@@ -77,9 +77,7 @@ def _start(process: multiprocessing.process.BaseProcess, theirs: Connection) -> 
 def _serve(connection: Connection, request: Request, folder: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    tempfile.tempdir = str(
-        folder.parent
-    )  # what is fetched goes with the caller's, if we are killed
+    tempfile.tempdir = str(folder.parent)  # if we are killed, the caller removes what was fetched
     connection.send(_answer(request, folder))
 
 
