@@ -74,7 +74,16 @@ class Parent:
     run_id, experiment_id = "parent", "0"
 
 
+@pytest.fixture
+def _heard() -> Iterator[None]:
+    """Ctrl-C is heard, whatever a command has made of it in this process before."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.timeout(60)
+@pytest.mark.usefixtures("_heard")
 @pytest.mark.parametrize("when", ["launching", "running"])
 @pytest.mark.parametrize("gone", [False, True])
 def test_an_interrupt_ends_a_container_that_is_yet_to_come(
