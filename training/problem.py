@@ -70,6 +70,11 @@ class Problem:
         return len(self.y)
 
     @property
+    def y_fitted(self) -> np.ndarray:
+        """The targets that a pipeline is fitted on: those of some rows, or all."""
+        return self.y if self.fitted is None else self.fitted
+
+    @property
     def classification(self) -> bool:
         return self.task != "regression"
 

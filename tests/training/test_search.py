@@ -16,13 +16,11 @@ import pytest
 
 from tests.training.problems import frame_of, prepared_of, problem_of
 from training import worker
-from training.algorithms import find
 from training.contender import Contender, Options
 from training.finish import Finish, Finished
 from training.problem import Problem, save
 from training.refit import refit
 from training.search import Search, Tuned
-from training.study import Study, Trial
 from training.worker import Failure, FitFold, FoldResult, Worker
 
 QUICK = ["decision_tree", "logistic_regression"]
@@ -339,14 +337,6 @@ def test_finish_is_told_by_the_same_process(folder: Path, problem: Problem, tmp_
     assert list((tmp_path / "done/plots").glob("*.png"))
 
 
-def test_a_study_belongs_to_a_contender(problem: Problem, folder: Path) -> None:
-    options = Options(1.0, "none", 1, 1)
-    contender = Contender("svm", Study(find("svm"), problem, "none", True), folder, options)
-    assert contender.best is None
-    assert contender.fold_seconds() == 0
-    contender.stop()
-
-
 def test_what_is_left_running_alone_is_helped(
     begun: list[Search], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,23 +382,3 @@ def test_a_memory_limit_is_that_of_one_process(
 def one_at_work(search: Search, given: tuple[Contender, Worker, float]) -> None:
     assert len(given[0].at_work) == 1
     Search._take(search, *given)
-
-
-@pytest.mark.parametrize(
-    ("name", "seconds", "rows"),
-    [
-        ("decision_tree", 10.0, 50_000),
-        ("random_forest", 5.0, 25_000),
-        # Its trees take no more rows from here on, so that more cost little.
-        ("random_forest", 13.0, 150_000),
-    ],
-)
-def test_the_rows_that_a_fold_can_afford(
-    problem: Problem, folder: Path, name: str, seconds: float, rows: int
-) -> None:
-    options = Options(1.0, "none", 1, 1)
-    contender = Contender(name, Study(find(name), problem, "none", True), folder, options)
-    contender.probe = Trial({}, default=True, folds={0: FoldResult(0.5, 1.0, None, np.ones(1))})
-    assert contender.affordable(seconds) == pytest.approx(rows, abs=1)
-    contender.limit = rows
-    assert contender.to_come(1) == pytest.approx(seconds, rel=1e-3)

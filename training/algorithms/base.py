@@ -30,7 +30,7 @@ class Algorithm:
         The library behind it where there is a choice.
     build : callable (problem, params, threads) -> Pipeline
         An unfitted scikit-learn pipeline with the steps `preprocess` and `model`. What depends on
-        how many rows it is fitted on asks `problem.fitted`: a fold may have few of the table's.
+        how many rows it is fitted on asks `problem.y_fitted`: a fold may have few of the table's.
     space : callable (problem) -> Space
         What is searched.
     defaults : callable (problem) -> list of Params

@@ -22,7 +22,7 @@ SAMPLE_ROWS = 50_000
 def _build(problem: Problem, params: Params, threads: int) -> Any:
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-    rows = problem.rows if problem.fitted is None else len(problem.fitted)
+    rows = len(problem.y_fitted)
     shared = {
         "n_estimators": params["n_estimators"],
         "max_features": params["max_features"],

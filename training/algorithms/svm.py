@@ -48,7 +48,7 @@ def _averaged(problem: Problem, machine: Any) -> Any:
     """The mean of machines of samples, as many as it takes to use as many rows as there are."""
     from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 
-    y = problem.y if problem.fitted is None else problem.fitted
+    y = problem.y_fitted
     if _sample(problem, y) == len(y):
         return machine
     shared = {

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from training.errors import UserError
 
 _ADDRESS = re.compile(r"s3://(?:[^/@]*@)?(?P<bucket>[^/@]+)/(?P<key>.+)", re.I | re.S)
-_LOGIN = re.compile(r"//[^/]*@")
 _NAME = 60  # characters: file systems take 255 bytes
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
@@ -89,7 +88,9 @@ def _address(source: str) -> tuple[str, str]:
     # No URL parser: a question mark or hash is a character of the key.
     found = _ADDRESS.fullmatch(source)
     if not found:
-        shown = _LOGIN.sub("//", source)
+        from training.sources import without_credentials
+
+        shown = without_credentials(source)
         raise UserError(f"expected s3://BUCKET/KEY, got {shown!r}; name bucket and key")
     return found["bucket"], found["key"]
 
