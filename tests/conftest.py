@@ -1,13 +1,14 @@
 """Fixtures of every test: real services and a registry, each made when a test first asks for it."""
 
 import os
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
 
 from tests.registry.shared import registry, three_versions
 from tests.services.chromium import browser
-from tests.services.cluster import cluster, cluster_header, leave_out_without_cluster
+from tests.services.cluster import building_meanwhile, cluster, cluster_header, put_cluster_last
 from tests.services.mlflow_server import mlflow_server, secured_mlflow_server
 from tests.services.postgres import postgres
 from tests.services.s3 import s3
@@ -46,5 +47,12 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot be run here."""
-    leave_out_without_cluster(config, items)
+    """Put what has to be built first at the end."""
+    put_cluster_last(config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Build beside the first tests what the last ones need."""
+    with building_meanwhile([] if session.config.option.collectonly else session.items):
+        return (yield)

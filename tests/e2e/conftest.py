@@ -1,15 +1,19 @@
-"""One finished training for the tests that look at what it left behind."""
+"""What several files of tests look at: a finished training, and a model that is deployed."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
+
+from tests.e2e.deployed import containers
+from tests.e2e.released import Released, released
 
 _ROOT = Path(__file__).parents[2]
 
@@ -39,6 +43,41 @@ def finished_training(tmp_path_factory: pytest.TempPathFactory) -> FinishedTrain
     _sixfold(folder, ["train", "sklearn:breast_cancer", "--budget", "20", "--seed", "0"])
     leaderboard = json.loads(_sixfold(folder, ["leaderboard", "--json"]))
     return FinishedTraining(folder, leaderboard)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+    """Two versions with their images; a test deploys them, and takes away what it has deployed."""
+    with released(tmp_path_factory.mktemp("released")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def engine() -> docker.DockerClient:
+    """The machine's Docker."""
+    return docker.from_env()
+
+
+@pytest.fixture
+def deploying_here(
+    model: Released,
+    engine: docker.DockerClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
+    """On this machine alone, and nothing of it is left."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    # Where kubectl has a cluster, this model is not on it.
+    monkeypatch.setenv("KUBECONFIG", os.devnull)
+    yield
+    left = containers(engine, model)
+    for name in left:
+        engine.containers.get(name).remove(force=True)
+    networks = engine.networks.list(names=[model.name])
+    for network in networks:
+        network.remove()
+    assert not left
+    assert not networks
 
 
 def _sixfold(folder: Path, arguments: Sequence[str]) -> str:

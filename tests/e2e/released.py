@@ -70,7 +70,7 @@ class Released:
     def changed(self, version: str, tag: str, *lines: str) -> str:
         """The name of an image that is a version's with more lines in its Dockerfile."""
         folder = self.folder / tag
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         text = "\n".join([f"FROM {self.images[version]}", *lines])
         (folder / "Dockerfile").write_text(text)
         name = f"{self.model}:{tag}"

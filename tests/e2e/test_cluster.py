@@ -13,20 +13,13 @@ import yaml
 from serving.deploy import manifests
 from serving.deploy.manifests import FOLDER
 from tests.e2e.command import call
-from tests.e2e.released import Released, released
+from tests.e2e.released import Released
 from tests.services.cluster import Cluster
 from tests.serving.deploy.load import load
 from tests.serving.server import recorded
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.docker, pytest.mark.timeout(2_400)]
-
-
-@pytest.fixture(scope="module")
-def model(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
-    """Two versions with their images, of which the second one is deployed nowhere yet."""
-    with released(tmp_path_factory.mktemp("released")) as found:
-        yield found
 
 
 @pytest.fixture(autouse=True)

@@ -40,11 +40,6 @@ def ours(engine: docker.DockerClient) -> list[Container]:
     return [c for c in every if c.attrs["Config"]["Image"].startswith("sixfold")]
 
 
-@pytest.fixture(scope="module")
-def engine() -> docker.DockerClient:
-    return docker.from_env()
-
-
 def parent_of(found: list[Run]) -> Run:
     return next(run for run in found if run.data.tags.get("sixfold.kind") == "training")
 

@@ -1,4 +1,4 @@
-"""`sixfold deploy` on this machine: Docker, under load and back from a bad version; Compose."""
+"""`sixfold deploy` on this machine: Docker, under load and back from a bad version."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import docker
@@ -17,46 +16,13 @@ import pytest
 from serving.server.check import is_ready
 from tests.e2e.command import call
 from tests.e2e.deployed import ask, ask_for_versions, containers, status, undeploy
-from tests.e2e.released import Released, released
+from tests.e2e.released import Released
 from tests.services.process import free_ports, listens
 from tests.serving.deploy.load import load
 from tests.serving.server import recorded
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.docker
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
-    """Two versions with their images."""
-    with released(tmp_path_factory.mktemp("released")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def engine() -> docker.DockerClient:
-    return docker.from_env()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left(
-    model: Released,
-    engine: docker.DockerClient,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[None]:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    # Where kubectl has a cluster, this model is not on it.
-    monkeypatch.setenv("KUBECONFIG", os.devnull)
-    yield
-    left = containers(engine, model)
-    for name in left:
-        engine.containers.get(name).remove(force=True)
-    networks = engine.networks.list(names=[model.name])
-    for network in networks:
-        network.remove()
-    assert not left
-    assert not networks
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("deploying_here")]
 
 
 def test_to_the_next_version_under_load_and_back_from_a_bad_one(
@@ -367,42 +333,3 @@ def test_an_interruption_cuts_nobody(model: Released, engine: docker.DockerClien
     assert found.failures == []
     assert containers(engine, model) == [model.name, f"{model.name}-front"]
     undeploy(model)
-
-
-def test_compose_runs_the_file_that_is_written(
-    model: Released, engine: docker.DockerClient, tmp_path: Path
-) -> None:
-    """Up, with a token and recordings; on to the next version; away."""
-    (port,) = free_ports(1)
-    token = tmp_path / "$token"
-    token.write_text("first-token\n")
-    token.chmod(0o644)  # the container's user is another
-    folder = tmp_path / f"Compose {model.model}"
-    options = ["--port", str(port), "--write", str(folder), "--token-file", str(token), "--record"]
-    try:
-        for version in ("1", "2"):
-            printed = model.deploy("compose", version, *options)
-            (up,) = [line for line in printed.splitlines() if " up --detach" in line]
-            subprocess.run(shlex.split(up), check=True, capture_output=True)
-            wait_until(lambda: listens(port) and ask(port, model, "first-token") == 200)
-            assert ask(port, model) == 401
-        (found,) = status(model, code=1)["deployed"]
-        assert (found["where"], found["version"]) == ("compose", "2")
-        assert found["name"].startswith(model.name), "the project's, whatever the folder is called"
-        assert found["url"] == f"http://127.0.0.1:{port}"
-        host = engine.containers.get(found["name"]).attrs["HostConfig"]
-        assert host["ReadonlyRootfs"]
-        assert host["CapDrop"] == ["ALL"]
-        assert (host["NanoCpus"], host["Memory"]) == (1_000_000_000, 512 << 20)
-        words = ["undeploy", model.model, "--to", "compose", "--recordings"]
-        printed = call(model.folder, "sixfold", words)
-        assert found["name"] in printed
-        assert "network" in printed
-        assert f"{model.name}_recordings" in printed
-        assert not listens(port)
-    finally:
-        left = {"label": f"sixfold.deployment={model.model}"}
-        for container in engine.containers.list(all=True, filters=left):
-            container.remove(force=True)
-        for volume in engine.volumes.list(filters={"name": f"{model.name}_recordings"}):
-            volume.remove()

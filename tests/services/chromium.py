@@ -72,8 +72,8 @@ def resize(page: "Chrome", width: int, height: int, scale: float = 1.0) -> None:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Chrome"]:
-    """A headless browser for the whole test session."""
+    """A headless browser for a file of tests; a page left open takes a part of a core."""
     with chromium() as page:
         yield page

@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +22,40 @@ def cluster_command() -> Path:
     return Path(os.environ.get("CLUSTER") or _BESIDE)
 
 
-def leave_out_without_cluster(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests marked `cluster` on a machine that has no such command."""
+def put_cluster_last(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order the tests marked `cluster` last; deselect them where there is no such command."""
+    marked = [item for item in items if item.get_closest_marker("cluster")]
+    others = [item for item in items if not item.get_closest_marker("cluster")]
     if cluster_command().is_file():
+        items[:] = [*others, *marked]
+    elif marked:
+        items[:] = others
+        config.hook.pytest_deselected(items=marked)
+
+
+@contextmanager
+def building_meanwhile(items: Sequence[pytest.Item]) -> Iterator[None]:
+    """Compile the cluster with what the tests before its own leave of the cores.
+
+    It takes minutes, once a machine. The fixture waits for it; what is not done at the end of the
+    tests is ended, and the next build goes on there.
+    """
+    if not any(item.get_closest_marker("cluster") for item in items):
+        yield
         return
-    left_out = [item for item in items if item.get_closest_marker("cluster")]
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    build = subprocess.Popen(
+        ["nice", "-n", "19", cluster_command(), "build"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        if build.poll() is None:
+            os.killpg(build.pid, signal.SIGTERM)
+        build.wait()
 
 
 def cluster_header() -> str:
