@@ -1,14 +1,14 @@
 """Fixtures of every test: real services and a registry, each made when a test first asks for it."""
 
 import os
-from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.registry.shared import registry, three_versions
 from tests.services.chromium import browser
-from tests.services.cluster import building_meanwhile, cluster, cluster_header, put_cluster_last
+from tests.services.cluster import cluster, cluster_header, put_cluster_last
 from tests.services.mlflow_server import mlflow_server, secured_mlflow_server
 from tests.services.postgres import postgres
 from tests.services.s3 import s3
@@ -23,6 +23,9 @@ __all__ = [
     "secured_mlflow_server",
     "three_versions",
 ]
+
+_E2E = Path(__file__).parent / "e2e"
+_SHARED = ("docker", "services", "browser", "cluster")
 
 # No example is timed: on a busy machine any may take long. All else stays as Hypothesis has it,
 # which in CI takes the same examples each time.
@@ -47,12 +50,12 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put what has to be built first at the end."""
+    """Put what has to be built first at the end; give `make test`'s processes their groups.
+
+    What uses parts that this machine has once, the container engine above all, is one group, which
+    one process runs in order; all else goes by its file.
+    """
     put_cluster_last(config, items)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Build beside the first tests what the last ones need."""
-    with building_meanwhile([] if session.config.option.collectonly else session.items):
-        return (yield)
+    for item in items:
+        shared = item.path.is_relative_to(_E2E) or any(map(item.get_closest_marker, _SHARED))
+        item.add_marker(pytest.mark.xdist_group("e2e" if shared else item.path.stem))

@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.deployed import containers
 from tests.e2e.released import Released, released
+from tests.services.cluster import building_meanwhile
 
 _ROOT = Path(__file__).parents[2]
 
@@ -43,6 +44,12 @@ def finished_training(tmp_path_factory: pytest.TempPathFactory) -> FinishedTrain
     _sixfold(folder, ["train", "sklearn:breast_cancer", "--budget", "20", "--seed", "0"])
     leaderboard = json.loads(_sixfold(folder, ["leaderboard", "--json"]))
     return FinishedTraining(folder, leaderboard)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cluster_is_built(request: pytest.FixtureRequest) -> Iterator[None]:
+    with building_meanwhile(request.session.items):
+        yield
 
 
 @pytest.fixture(scope="session")
