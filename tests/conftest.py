@@ -49,6 +49,7 @@ def pytest_report_header() -> str:
     return cluster_header()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put what has to be built first at the end; give `make test`'s processes their groups.
 

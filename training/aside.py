@@ -11,8 +11,8 @@ from typing import Any
 def import_ahead(module: str) -> None:
     """Start the server that processes are forked from, once, before the first of them.
 
-    It imports a module and never runs any of it, so that a fork is cheap and safe; meanwhile the
-    caller can do other things.
+    It imports a module, which must start no thread, so that a fork is cheap and safe; meanwhile
+    the caller can do other things.
 
     Parameters
     ----------

@@ -4,7 +4,9 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,8 @@ def train_candidates(
             f"{options.slots} at a time"
         )
         progress.search(options.budget, prepared.problem.metric)
+        # What the first model would wait for when it is logged; the caller has time until then.
+        Thread(target=import_module, args=("mlflow.pyfunc",), daemon=True).start()
         tuned = search.tune()
         progress.searching_ends()
         progress.stage("refitting on all training rows, then testing, once each")

@@ -27,6 +27,8 @@ from training.finish import Finish, finish
 from training.problem import Problem
 
 _OOM_FIRST = 1_000  # the kernel kills the highest score first
+#: The caller comes first, who hands out work and writes to MLflow while all cores are at work.
+_NICENESS = 5
 #: How libraries that are not Python's say it: XGBoost and LightGBM, and the loader of their code.
 _OUT_OF_MEMORY = re.compile("bad[ _]alloc|failed to map segment|cannot allocate memory", re.I)
 
@@ -127,6 +129,7 @@ def _serve(
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the caller's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.nice(_NICENESS)
     _die_first_when_memory_ends()
     if max_memory:
         resource.setrlimit(resource.RLIMIT_DATA, (max_memory, max_memory))

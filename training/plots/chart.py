@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 from zlib import Z_RLE
@@ -111,6 +112,12 @@ def save(axes: Axes, path: Path) -> Path:
         path, metadata={"Software": None}, pil_kwargs=fast
     )
     return path
+
+
+def draw_nothing() -> None:
+    """Load what the first plot of a process would wait for: fonts, and the writer of PNG files."""
+    with style():
+        FigureCanvasAgg(frame("0", "0", "0", "0").get_figure(root=True)).print_png(BytesIO())
 
 
 def reach(values: ArrayLike, margin: float = 0.02) -> tuple[float, float]:
