@@ -47,10 +47,10 @@ serve: ## train, promote, build and serve: make serve DATA=… TARGET=… REGIST
 	@.venv/bin/sixfold promote $(SERVED)
 	@.venv/bin/sixfold serve $(SERVED) --port $(PORT)
 
-# One process for all that uses the container engine or services, in order, and one for what needs neither.
+# One process for all that uses the container engine, in order, one for the rest (tests/lanes.py).
 test: ## set everything up, then run every test (TESTS=tests/training runs some)
 	@containers/setup environment engine base image test-tools
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(TESTS) $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS) $(ARGS)
 
 # A file to a process, in order: a package's tests share a store, which is the current one until the end.
 test-fast: ## run the tests that need no container, server or browser

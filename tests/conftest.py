@@ -1,11 +1,12 @@
 """Fixtures of every test: real services and a registry, each made when a test first asks for it."""
 
 import os
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
 
+from tests.lanes import EngineInOrder
 from tests.registry.shared import registry, three_versions
 from tests.services.chromium import browser
 from tests.services.cluster import cluster, cluster_header, put_cluster_last
@@ -23,9 +24,6 @@ __all__ = [
     "secured_mlflow_server",
     "three_versions",
 ]
-
-_E2E = Path(__file__).parent / "e2e"
-_SHARED = ("docker", "services", "browser", "cluster")
 
 # No example is timed: on a busy machine any may take long. All else stays as Hypothesis has it,
 # which in CI takes the same examples each time.
@@ -49,14 +47,11 @@ def pytest_report_header() -> str:
     return cluster_header()
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put what has to be built first at the end; give `make test`'s processes their groups.
-
-    What uses parts that this machine has once, the container engine above all, is one group, which
-    one process runs in order; all else goes by its file.
-    """
+    """Put what has to be built first at the end."""
     put_cluster_last(config, items)
-    for item in items:
-        shared = item.path.is_relative_to(_E2E) or any(map(item.get_closest_marker, _SHARED))
-        item.add_marker(pytest.mark.xdist_group("e2e" if shared else item.path.stem))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> EngineInOrder:
+    """Divide the tests between processes, where there are several."""
+    return EngineInOrder(config, log)

@@ -289,4 +289,4 @@ def engine_holds() -> tuple[list[str], list[str]]:
     """All containers and dangling images, by id."""
     containers = docker("ps", "--all", "--quiet")
     images = docker("image", "ls", "--quiet", "--filter", "dangling=true")
-    return containers, images
+    return sorted(containers), sorted(images)  # those of one second are listed in any order
