@@ -49,16 +49,20 @@ class Load:
         return self.requests / self.seconds
 
 
+def require_wrk() -> None:
+    """End where there is no wrk: before the images are built, not after."""
+    if not shutil.which("wrk"):
+        raise SystemExit("expected wrk, got none in PATH; install it: apt-get install wrk")
+
+
 def load(url: str, body: bytes, connections: int, seconds: float) -> Load:
     """Post one body again and again over some connections, each waiting for its answer.
 
     Raises
     ------
     SystemExit
-        wrk is not there, or an answer was no success.
+        An answer was no success.
     """
-    if not shutil.which("wrk"):
-        raise SystemExit("expected wrk, got none in PATH; install it: apt-get install wrk")
     with TemporaryDirectory(prefix="sixfold-bench-") as name:
         folder = Path(name)
         (folder / "body").write_bytes(body)

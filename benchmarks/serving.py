@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.container import Running, Server, running
-from benchmarks.load import load
+from benchmarks.load import load, require_wrk
 from benchmarks.report import Result
 from benchmarks.rivals import add_engines, build_bentoml, build_stock, plainest
 from benchmarks.serving_report import Costs, Figures, report
@@ -79,6 +79,7 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
     """
     import docker
 
+    require_wrk()
     engine = docker.from_env(timeout=900)
     with TemporaryDirectory(prefix="sixfold-bench-") as name, _removed(engine) as images:
         chosen, costs = _make(engine, Path(name), candidates, images)
