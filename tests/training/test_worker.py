@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from tests.training.problems import problem_of, quick
 from tests.waiting import wait_until
 from training import worker
 from training.algorithms import find
 from training.problem import save
-from training.worker import Failure, FitFold, Worker
+from training.worker import Failure, FitFold, FoldResult, Worker
 
 
 def test_a_process_killed_while_it_answers_is_a_failure(tmp_path: Path) -> None:
@@ -35,3 +36,16 @@ def test_a_process_killed_while_it_answers_is_a_failure(tmp_path: Path) -> None:
         answering.end()
     assert isinstance(answer, Failure)
     assert "killed" in answer.reason
+
+
+def test_a_candidates_process_gives_way_to_its_caller(tmp_path: Path) -> None:
+    problem = problem_of("numeric", "regression", 60)
+    save(problem, tmp_path)
+    worker.prepare(1)
+    fitting = Worker("linear_regression", tmp_path, 1, None)
+    try:
+        fitting.send(FitFold(quick(find("linear_regression"), problem), 0))
+        assert isinstance(fitting.receive(), FoldResult)
+        assert psutil.Process(fitting._process.pid).nice() > psutil.Process().nice()
+    finally:
+        fitting.end()
