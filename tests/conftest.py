@@ -48,7 +48,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put what has to be built first at the end."""
+    """Put the tests of the cluster at the end, or leave them out where there is none."""
     put_cluster_last(config, items)
 
 

@@ -62,9 +62,12 @@ def train_candidates(
             f"{options.slots} at a time"
         )
         progress.search(options.budget, prepared.problem.metric)
-        # What the first model would wait for when it is logged; the caller has time until then.
-        Thread(target=import_module, args=("mlflow.pyfunc",), daemon=True).start()
+        # What the first model would wait for when it is logged. The search imports nothing itself:
+        # modules that need each other must not be imported from two sides.
+        importing = Thread(target=import_module, args=("mlflow.pyfunc",))
+        importing.start()
         tuned = search.tune()
+        importing.join()
         progress.searching_ends()
         progress.stage("refitting on all training rows, then testing, once each")
         for name, item in tuned.items():
