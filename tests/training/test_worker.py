@@ -31,6 +31,7 @@ def test_a_process_killed_while_it_answers_is_a_failure(tmp_path: Path) -> None:
         pid = answering._process.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        answering._process.join()  # else it may go on sending while its answer is read
         answer = answering.receive()
     finally:
         answering.end()
