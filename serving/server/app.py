@@ -20,7 +20,8 @@ import orjson
 from serving.server.bundle import Bundle, Predictor, PyfuncBundle
 from serving.server.deadlines import Deadlines
 from serving.server.errors import CLOSE, Headers, Refused, unavailable, where
-from serving.server.joining import Joiner, Predicted, Times, predict
+from serving.server.heads import Heads
+from serving.server.joining import Joiner, Predicted, Times, predict_one
 from serving.server.metrics import Metrics
 from serving.server.routes import OTHER, Answer, Parse, Route, Routes
 from serving.server.settings import Settings
@@ -63,6 +64,10 @@ class App:
         Set when the server is about to end: it is not ready, and connections end with an answer.
     short_ways : dict
         Routes of `ask` by their paths as bytes.
+    heads : Heads
+        What the connections know of the heads of such requests.
+    at_once : int
+        Bytes of a body that `ask` may answer.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class App:
         asked = spoken(bundle, predictor, settings)
         self._routes = Routes(bundle, asked, metrics, lambda: not self.draining)
         self.short_ways = self._routes.predicting()
+        self.heads = Heads()
         self._deadlines = Deadlines(settings.max_seconds)
         self._threads = ThreadPoolExecutor(_THREADS, "large")
         self._asked = 0
@@ -89,7 +95,7 @@ class App:
         named = named if named.isascii() and named.isprintable() else quote(named)
         self._version = (b"sixfold-version", named.encode())
         # A model of others takes its time, and may take a row among others for something else.
-        self._at_once = -1 if isinstance(bundle, PyfuncBundle) else _LARGE
+        self.at_once = -1 if isinstance(bundle, PyfuncBundle) else _LARGE
         self._joiner = Joiner(predictor, metrics)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -137,7 +143,7 @@ class App:
         bool
             False if the request is to be answered by `__call__`.
         """
-        if len(body) > self._at_once:
+        if len(body) > self.at_once:
             return False
         start = perf_counter()
         try:
@@ -217,7 +223,7 @@ class App:
                 )
 
     async def _predict(self, parse: Parse, body: bytes, headers: dict[bytes, bytes]) -> Predicted:
-        if len(body) <= self._at_once:
+        if len(body) <= self.at_once:
             start = perf_counter()
             cells, write = parse(body, headers)
             if cells.count <= _MANY:
@@ -232,9 +238,9 @@ class App:
     def _predicted(self, parse: Parse, body: bytes, headers: dict[bytes, bytes]) -> Predicted:
         """A large body's predictions."""
         start = perf_counter()
-        asked = parse(body, headers)
+        cells, write = parse(body, headers)
         parsed = perf_counter() - start
-        raw, ((_, content),), (read, predicted, written) = predict(self._predictor, [asked])
+        raw, content, (read, predicted, written) = predict_one(self._predictor, cells, write)
         return raw, content, (parsed + read, predicted, written)
 
     def _answered(

@@ -3,31 +3,29 @@
 A prediction takes less time than what stands between it and the socket: a task, a queue of
 messages, a timer. A request for predictions that is whole in what was just read is therefore
 answered without these, with all others that were read in the same turn of the event loop; what is
-not goes uvicorn's way through the ASGI application.
+not goes uvicorn's way through the ASGI application. A head that came before, byte for byte, is not
+read again, so that its body may come a little later: most clients send the two one after the other.
+Where there is one connection, what it sends next is waited for awake.
 """
 
 import asyncio
 import select
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serving.server.awake import Awake
 from serving.server.errors import CLOSE, Headers
-from serving.server.routes import Route
+from serving.server.heads import Head, read_head, without_offer
+from serving.server.written import MALFORMED, WholeAnswers, answer
 
 #: Bytes of a request's line and headers together.
 _LONGEST_HEAD = 64 << 10
-
-_BODY = (
-    b'{"error_code":"MALFORMED_REQUEST","message":"expected a request of HTTP/1.1",'
-    b'"error":"expected a request of HTTP/1.1"}'
-)
-_MALFORMED = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
-    b"content-length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
-)
+#: Seconds: that the body of a known head may come later; after which others have their turn.
+_LATER, _TURN = 0.05, 1e-3
 
 
 class Connection(HttpToolsProtocol):
@@ -41,13 +39,20 @@ class Connection(HttpToolsProtocol):
     _in_head = False
     _head = 0
     _offered = False
-    _route: Route | None = None  # of a request that may take the short way
+    _short: Head | None = None  # of a request that may take the short way
     _content = b""  # of that request
+    _said: Head | None = None  # the same, be it answered
+    _between = True  # two requests
+    _held = b""  # a known head, and what there is of its body
+    _release_later: asyncio.TimerHandle | None = None
+    _alone = False  # is who was just answered, or whose body is to come
+    _goes_on = False  # in the next turn
+    _awake: Awake | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there: it has as long as an idle one to send a request."""
         super().connection_made(transport)
-        self._whole = _WholeAnswers(transport)
+        self._whole = WholeAnswers(transport)
         self._heard = self.loop.time()
         self._watch(self.timeout_keep_alive)
 
@@ -55,10 +60,75 @@ class Connection(HttpToolsProtocol):
         """The client is gone."""
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
+        self._take_held()
 
     def data_received(self, data: bytes) -> None:
         """Some bytes came."""
+        self._take(data)
+        if self._alone and not self._goes_on:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take what comes next, as long as the client is alone and quick."""
+        self._goes_on = False
+        until = perf_counter() + _TURN
+        while self._alone and len(self.connections) == 1 and not self.transport.is_closing():
+            data = self._awaiting().receive()
+            if not data:
+                return
+            self._take(data)
+            if perf_counter() > until:
+                self._goes_on = True
+                self.loop.call_soon(self._go_on)
+                return
+
+    def _awaiting(self) -> Awake:
+        if self._awake is None:
+            self._awake = Awake(self.transport.get_extra_info("socket").fileno())
+        return self._awake
+
+    def _take(self, data: bytes) -> None:
+        """Take the short way with what came, or read it."""
         self._heard = self.loop.time()
+        self._alone = False
+        if not self._between:
+            self._read(data)
+            return
+        if self._held:
+            data = self._take_held() + data
+        head, end = self.app.heads.find(data)
+        if head is not None and self._is_free():
+            body = data[end:]
+            if len(body) == head.length:
+                if self._ask(head, body):
+                    return
+            elif len(body) < head.length <= self.app.at_once:
+                self._hold(data)
+                return
+        before = self._said
+        self._read(data)
+        if self._said is not before:
+            self.app.heads.add(data, end, self._said)
+
+    def _hold(self, data: bytes) -> None:
+        """Wait a little for the rest of a body."""
+        self._held = data
+        self._release_later = self.loop.call_later(_LATER, self._release)
+        self._alone = len(self.connections) == 1
+
+    def _take_held(self) -> bytes:
+        held, self._held = self._held, b""
+        if self._release_later is not None:
+            self._release_later.cancel()
+            self._release_later = None
+        return held
+
+    def _release(self) -> None:
+        """Go the long way with what is held."""
+        if self._held:
+            self._read(self._take_held())
+
+    def _read(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -67,7 +137,7 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as offer:
             self._decline(data[offer.args[0] :])
             return
-        if self._route is not None:
+        if self._short is not None:
             self._take_long_way()
         if self._in_head:
             self._head += len(data)
@@ -76,7 +146,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins; what only the long way needs is made there."""
-        self._in_head, self._head = True, 0
+        self._in_head, self._head, self._between = True, 0, False
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -93,32 +163,41 @@ class Connection(HttpToolsProtocol):
             or self.parser.get_method() != b"POST"
             or self.parser.get_http_version() != "1.1"
             or self.expect_100_continue
-            or self.flow.write_paused
-            or not (self.cycle is None or self.cycle.response_complete)
+            or not self._is_free()
         ):
             self._begin_long_way()
-        else:
-            self._route, self._content = route, b""
+            return
+        self._short = read_head(route, self.headers, self.parser.should_keep_alive())
+        self._said, self._content = self._short, b""
 
     def on_body(self, body: bytes) -> None:
         """Some of the body is there."""
-        if self._route is None:
+        if self._short is None:
             super().on_body(body)
         else:
             self._content += body
 
     def on_message_complete(self) -> None:
         """All of it is there."""
+        self._between = True
         if self._offered:
             return
-        if self._route is not None:
-            reply = partial(self._reply, self.parser.should_keep_alive())
-            alone = len(self.connections) == 1
-            if self.app.ask(self._route, dict(self.headers), self._content, reply, alone):
-                self._route = None
+        if self._short is not None:
+            if self._ask(self._short, self._content):
+                self._short = None
                 return
             self._take_long_way()
         super().on_message_complete()
+
+    def _is_free(self) -> bool:
+        """Whether nothing is under way that is to be answered first."""
+        return not self.flow.write_paused and (self.cycle is None or self.cycle.response_complete)
+
+    def _ask(self, head: Head, body: bytes) -> bool:
+        alone = len(self.connections) == 1
+        reply = partial(self._reply, head.keeps, alone)
+        answered: bool = self.app.ask(head.route, head.headers, body, reply, alone)
+        return answered
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes one
         """The client sends no more: the connection is closed with the answers that are due."""
@@ -133,6 +212,7 @@ class Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """The server ends: so does the connection, unless a request has come, whole or not."""
+        self._release()
         self.app.flush()
         waiting = select.poll()
         waiting.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
@@ -151,12 +231,12 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the shape of all errors."""
-        self._in_head, self._route = False, None
+        self._in_head, self._short = False, None
         self.app.flush()
         if self._closes_with_answer():
             self.flow.pause_reading()
         elif not self.transport.is_closing():
-            self.transport.write(_MALFORMED)
+            self.transport.write(MALFORMED)
             self.transport.close()
 
     def _closes_with_answer(self) -> bool:
@@ -177,27 +257,29 @@ class Connection(HttpToolsProtocol):
 
     def _take_long_way(self) -> None:
         """The request is not whole, or too large to be answered at once."""
-        self._route = None
+        self._short = None
         self._begin_long_way()
         if self._content:
             super().on_body(self._content)
 
-    def _reply(self, keep: bool, status: int, headers: Headers, body: bytes) -> None:
+    def _reply(self, keep: bool, alone: bool, status: int, headers: Headers, body: bytes) -> None:
         if self.transport.is_closing():
             return
-        parts = [STATUS_LINE[status]]
-        for name, value in self.server_state.default_headers:
-            parts += (name, b": ", value, b"\r\n")
-        for name, value in headers:
-            parts += (name, b": ", value, b"\r\n")
         # Not whether the server drains by now: a client that was not told may be sending again.
         told = CLOSE in headers
         if not keep and not told:
-            parts.append(b"connection: close\r\n")
-        parts += (b"\r\n", body)
-        self.transport.write(b"".join(parts))
+            headers = [*headers, CLOSE]
+        self._send(answer(status, (*self.server_state.default_headers, *headers), body), alone)
         if told or not keep:
             self.transport.close()
+
+    def _send(self, data: bytes, alone: bool) -> None:
+        """Write an answer: now, if nobody else is there, or with those of the others."""
+        if alone and not self.transport.get_write_buffer_size():
+            data = self._awaiting().send(data)
+            self._alone = not data
+        if data:
+            self.transport.write(data)
 
     def _decline(self, rest: bytes) -> None:
         """Read the request again, without the offer."""
@@ -205,53 +287,12 @@ class Connection(HttpToolsProtocol):
         if method == b"CONNECT":  # which is nothing but an offer
             self.send_400_response("")
             return
-        lines = [b"%s %s HTTP/1.1" % (method, self.url)]
-        for name, value in self.headers:
-            if name == b"connection":
-                options = (option.strip() for option in value.split(b","))
-                value = b", ".join(option for option in options if option.lower() != b"upgrade")
-            if name != b"upgrade":
-                lines.append(b"%s: %s" % (name, value))
+        head = without_offer(method, self.url, self.headers)
         self._offered = False
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join([*lines, b"", rest]))
+        self.data_received(head + rest)
 
     def _watch(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(
             seconds, self.timeout_keep_alive_handler
         )
-
-
-class _WholeAnswers:
-    """Writes the head of an answer together with its body: one system call, and one packet.
-
-    uvicorn writes them one after the other. Where there is no body, `flush` writes the head.
-    """
-
-    __slots__ = ("_head", "_transport", "is_closing")
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head = b""
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        """Write a head, later, or a body and its head, now."""
-        if self._head:
-            self._transport.write(self._head + data)
-            self._head = b""
-        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
-            self._head = data
-        else:
-            self._transport.write(data)
-
-    def flush(self) -> None:
-        """Write a head that still waits."""
-        if self._head:
-            self._transport.write(self._head)
-            self._head = b""
-
-    def close(self) -> None:
-        """Close, when all is written."""
-        self.flush()
-        self._transport.close()

@@ -29,16 +29,36 @@ Done = Callable[[Predicted | Exception], None]
 _Waiting = tuple[Cells, Write, float, Done]
 
 
-def predict(
-    predictor: Predictor, asked: Sequence[tuple[Cells, Write]]
-) -> tuple[np.ndarray, list[tuple[np.ndarray, bytes]], Times]:
-    """The way of a prediction: cells become a matrix, predictions, answers.
+def predict_one(predictor: Predictor, cells: Cells, write: Write) -> Predicted:
+    """The way of a prediction: cells become a matrix, predictions, an answer.
 
     Parameters
     ----------
     predictor : Predictor
-    asked : sequence of (Cells, callable)
-        Each request's cells and how its answer is written.
+    cells : Cells
+    write : callable
+        Makes the answer of the predictions.
+
+    Returns
+    -------
+    raw : ndarray
+        What is predicted.
+    answer : bytes
+    times : tuple of float
+    """
+    start = perf_counter()
+    rows = predictor.read(cells)
+    read = perf_counter()
+    raw = predictor.predict(rows)
+    predicted = perf_counter()
+    answer = write(raw)
+    return raw, answer, (read - start, predicted - read, perf_counter() - predicted)
+
+
+def predict(
+    predictor: Predictor, asked: Sequence[tuple[Cells, Write]]
+) -> tuple[np.ndarray, list[tuple[np.ndarray, bytes]], Times]:
+    """The same of several requests together.
 
     Returns
     -------
@@ -49,10 +69,7 @@ def predict(
     times : tuple of float
     """
     start = perf_counter()
-    if len(asked) == 1:
-        rows = predictor.read(asked[0][0])
-    else:
-        rows = predictor.read(Cells(rows=[row for cells, _ in asked for row in cells.rows()]))
+    rows = predictor.read(Cells(rows=[row for cells, _ in asked for row in cells.rows()]))
     read = perf_counter()
     raw = predictor.predict(rows)
     predicted = perf_counter()
@@ -97,7 +114,7 @@ class Joiner:
             Nobody else is there who might ask: it is answered at once.
         """
         if alone and not self._waiting:
-            self._answer([(cells, write, seconds, done)])
+            self._answer_one(cells, write, seconds, done)
             return
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
@@ -132,23 +149,33 @@ class Joiner:
             self._answer(group)
 
     def _answer(self, group: list[_Waiting]) -> None:
+        if len(group) == 1:
+            self._answer_one(*group[0])
+            return
         try:
             asked = [(cells, write) for cells, write, _, _ in group]
             raw, answers, (read, predicted, written) = predict(self._predictor, asked)
-        except Exception as error:  # noqa: BLE001  whose request it was shall have it
-            if len(group) == 1:
-                group[0][3](error)
-            else:
-                for one in group:
-                    self._answer([one])
+        except Exception:  # noqa: BLE001  whose request it was shall have it
+            for one in group:
+                self._answer_one(*one)
             return
         parsed = sum([seconds for _, _, seconds, _ in group])
         self._metrics.phases((parsed + read, predicted, written), len(group))
         self._metrics.predictions(raw)
-        if len(group) > 1:
-            self._metrics.joined(len(group))
+        self._metrics.joined(len(group))
         for (_, _, seconds, done), (part, content) in zip(group, answers, strict=True):
             done((part, content, (seconds + read, predicted, written)))
+
+    def _answer_one(self, cells: Cells, write: Write, seconds: float, done: Done) -> None:
+        try:
+            raw, content, (read, predicted, written) = predict_one(self._predictor, cells, write)
+        except Exception as error:  # noqa: BLE001
+            done(error)
+            return
+        times = seconds + read, predicted, written
+        self._metrics.phases(times)
+        self._metrics.predictions(raw)
+        done((raw, content, times))
 
 
 def _settle(future: asyncio.Future[Predicted], outcome: Predicted | Exception) -> None:

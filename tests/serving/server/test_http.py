@@ -2,10 +2,16 @@
 
 import asyncio
 import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from serving.server.app import App
@@ -68,3 +74,205 @@ def test_no_connection_ends_that_was_not_told(tmp_path: Path, pieces: list[bytes
     first, second = asyncio.run(two_answers())
     assert b"connection: close" not in first
     assert b"\r\nconnection: close\r\n" in second
+
+
+def request(number: float, more: bytes = b"", head: bytes = HEAD) -> bytes:
+    """One whose answer depends on the number, of the same length whatever it is."""
+    row = {f"x{at}": round(number + at, 3) for at in range(6)}
+    body = json.dumps({"dataframe_records": [row]}).encode().ljust(200)
+    lines = head.split(b"\r\n\r\n")[0].split(b"\r\n")[:-1]
+    lines += [b"content-length: %d" % len(body), *filter(None, [more])]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def whole(lines: bytes, body: bytes = b"") -> bytes:
+    return lines.replace(b"\n", b"\r\n") + b"\r\n" + body
+
+
+#: Requests that differ in all that a connection must not mix up.
+REQUESTS = [
+    *(request(number, b"x-from: a") for number in (0.125, -3.5, 7.75)),
+    request(1.5, b"x-from: bb"),
+    whole(
+        b"POST /invocations HTTP/1.1\ncontent-type: text/csv\ncontent-length: 200\n",
+        b"x0,x1,x2,x3,x4,x5\n1,2,3,4,5,6.".ljust(200, b"0"),
+    ),
+    whole(b"GET /version HTTP/1.1\nhost: here\n"),
+    whole(b"POST /invocations HTTP/1.1\nhost: here\ncontent-length: 2\n", b"[]"),
+    whole(b"POST /nowhere HTTP/1.1\nhost: here\ncontent-length: 2\n", b"{}"),
+    whole(
+        b"POST /invocations HTTP/1.1\nhost: here\ntransfer-encoding: chunked\n",
+        b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY),
+    ),
+]
+
+
+@asynccontextmanager
+async def connected(app: App) -> AsyncIterator[tuple[Connection, asyncio.StreamReader]]:
+    """A connection that is given what to receive, and what reads its answers."""
+    config = uvicorn.Config(app, lifespan="off", log_config=None, proxy_headers=False)
+    config.load()
+    here, there = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    made = Connection(config, ServerState(), {})
+    await loop.connect_accepted_socket(lambda: made, here)
+    reader, writer = await asyncio.open_connection(sock=there)
+    try:
+        yield made, reader
+    finally:
+        writer.close()
+        await asyncio.sleep(0)
+
+
+async def whole_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Its first line and its body."""
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    (length,) = [line[15:] for line in head.split(b"\r\n") if line.startswith(b"content-length")]
+    return head.split(b"\r\n")[0], await reader.readexactly(int(length))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> App:
+    folder = tmp_path_factory.mktemp("bundle")
+    write_bundle(folder, NUMBERS)
+    bundle = read_bundle(folder)
+    return App(bundle, OnnxPredictor(bundle), Settings(), Metrics(bundle, NAMES, 1))
+
+
+async def one_by_one(app: App, asked: list[bytes]) -> list[tuple[bytes, bytes]]:
+    found = []
+    for each in asked:
+        async with connected(app) as (connection, reader):
+            connection.data_received(each)
+            found.append(await whole_answer(reader))
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    chosen=st.lists(st.sampled_from(range(len(REQUESTS))), min_size=1, max_size=8),
+    cuts=st.lists(st.integers(0, 2_000), max_size=12),
+    turns=st.booleans(),
+)
+def test_answers_are_the_same_however_requests_are_cut(
+    served: App, chosen: list[int], cuts: list[int], turns: bool
+) -> None:
+    """Heads that are known, bodies that come later, several requests at once."""
+    asked = [REQUESTS[at] for at in chosen]
+    stream = b"".join(asked)
+    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+
+    async def together() -> list[tuple[bytes, bytes]]:
+        async with connected(served) as (connection, reader):
+            for begin, end in pairwise(places):
+                connection.data_received(stream[begin:end])
+                if turns:
+                    await asyncio.sleep(0)
+            return [await whole_answer(reader) for _ in asked]
+
+    expected = asyncio.run(one_by_one(served, asked))
+    assert asyncio.run(together()) == expected
+
+
+def test_a_body_may_come_after_its_head_and_much_later(served: App) -> None:
+    asked = request(2.5, b"x-late: yes")
+    head, body = asked[:-200], asked[-200:]
+
+    async def ask(pauses: list[float]) -> list[tuple[bytes, bytes]]:
+        found = []
+        async with connected(served) as (connection, reader):
+            for pause in pauses:
+                connection.data_received(head)
+                await asyncio.sleep(pause)
+                connection.data_received(body[:100])
+                await asyncio.sleep(pause)
+                connection.data_received(body[100:])
+                found.append(await whole_answer(reader))
+        return found
+
+    answers = asyncio.run(ask([0, 0, 0.1, 0, 0.1]))
+    assert answers == [answers[0]] * 5
+    assert answers[0][0] == b"HTTP/1.1 200 OK"
+
+
+def test_a_body_that_never_comes_is_given_up(tmp_path: Path) -> None:
+    write_bundle(tmp_path, NUMBERS)
+    bundle = read_bundle(tmp_path)
+    limits = Settings(max_seconds=0.3)
+    app = App(bundle, OnnxPredictor(bundle), limits, Metrics(bundle, NAMES, 1))
+    asked = request(2.5)
+
+    async def ask() -> list[bytes]:
+        async with connected(app) as (connection, reader):
+            connection.data_received(asked)
+            first = await whole_answer(reader)
+            connection.data_received(asked[:-1])
+            return [first[0], (await whole_answer(reader))[0]]
+
+    assert asyncio.run(ask()) == [b"HTTP/1.1 200 OK", b"HTTP/1.1 503 Service Unavailable"]
+
+
+def test_the_end_of_the_server_waits_for_a_body_that_is_under_way(served: App) -> None:
+    asked = request(2.5)
+
+    async def ask() -> tuple[bytes, bytes]:
+        async with connected(served) as (connection, reader):
+            connection.data_received(asked)
+            await whole_answer(reader)
+            connection.data_received(asked[:-50])
+            connection.shutdown()
+            connection.data_received(asked[-50:])
+            last = await whole_answer(reader)
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+            return last
+
+    assert asyncio.run(ask())[0] == b"HTTP/1.1 200 OK"
+
+
+def test_a_head_that_ends_otherwise_is_refused(served: App) -> None:
+    """What is known of heads depends on it that they end with their first empty line."""
+    asked = request(2.5).replace(b"\r\n", b"\n", 20)
+
+    async def ask() -> bytes:
+        async with connected(served) as (connection, reader):
+            connection.data_received(asked)
+            return (await whole_answer(reader))[0]
+
+    assert asyncio.run(ask()) == b"HTTP/1.1 400 Bad Request"
+
+
+def test_who_is_quick_does_not_keep_others_waiting(served: App) -> None:
+    """A client that asks without a pause is waited for awake; another one still has its answers."""
+    asked = request(2.5)
+
+    async def ask() -> int:
+        config = uvicorn.Config(served, lifespan="off", log_config=None, proxy_headers=False)
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        count, ends = 0, False
+
+        def quick() -> None:
+            nonlocal count
+            with socket.create_connection(address) as connection:
+                while not ends:
+                    connection.sendall(asked)
+                    assert connection.recv(10_000).startswith(b"HTTP/1.1 200 OK")
+                    count += 1
+
+        thread = loop.run_in_executor(None, quick)
+        while count < 100:
+            await asyncio.sleep(0.01)
+        for _ in range(20):
+            reader, writer = await asyncio.wait_for(asyncio.open_connection(*address), 10)
+            writer.write(asked)
+            assert (await whole_answer(reader))[0] == b"HTTP/1.1 200 OK"
+            writer.close()
+        ends = True
+        await thread
+        server.close()
+        return count
+
+    assert asyncio.run(asyncio.wait_for(ask(), 60)) > 100

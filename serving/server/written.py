@@ -1,0 +1,60 @@
+"""Answers as bytes, each of which leaves as one packet."""
+
+import asyncio
+from collections.abc import Iterable
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+_BODY = (
+    b'{"error_code":"MALFORMED_REQUEST","message":"expected a request of HTTP/1.1",'
+    b'"error":"expected a request of HTTP/1.1"}'
+)
+#: To what is no HTTP.
+MALFORMED = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+)
+
+
+def answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+    """The whole of an answer."""
+    parts = [STATUS_LINE[status]]
+    for name, value in headers:
+        parts += (name, b": ", value, b"\r\n")
+    parts += (b"\r\n", body)
+    return b"".join(parts)
+
+
+class WholeAnswers:
+    """Writes the head of an answer together with its body: one system call, and one packet.
+
+    uvicorn writes them one after the other. Where there is no body, `flush` writes the head.
+    """
+
+    __slots__ = ("_head", "_transport", "is_closing")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Write a head, later, or a body and its head, now."""
+        if self._head:
+            self._transport.write(self._head + data)
+            self._head = b""
+        elif data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 100"):
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write a head that still waits."""
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+    def close(self) -> None:
+        """Close, when all is written."""
+        self.flush()
+        self._transport.close()
