@@ -59,14 +59,12 @@ def reported(doing: str) -> Iterator[None]:
     Raises
     ------
     UserError
-        The store may only be read, has refused anything else, or the connection has ended.
+        The store may only be read, has refused anything else, or the connection has ended; or
+        those of the artifacts' store.
     """
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
-
     try:
         yield
-    except (MlflowException, RequestException) as error:
+    except tracking.failures() as error:
         if _READ_ONLY.search(str(error)):
             raise UserError(
                 f"expected a registry that may be written to for {doing}, got "

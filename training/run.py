@@ -141,8 +141,6 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
     UserError
         The tracking server has failed; anything else that went wrong is raised as it is.
     """
-    from mlflow.exceptions import MlflowException
-
     try:
         recorder.start()
         yield recorder
@@ -153,7 +151,7 @@ def recording(recorder: Recorder) -> Iterator[Recorder]:
     except SixfoldError as error:
         recorder.end("FAILED", str(error))
         raise
-    except MlflowException as error:
+    except tracking.failures() as error:
         told = tracking.unanswered(error, "recording the training")
         recorder.end("FAILED", str(told))
         raise told from error

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,20 @@ def check_server(mend: str = "correct MLFLOW_TRACKING_URI or its credentials") -
 def is_absent(error: "MlflowException") -> bool:
     """Whether a store has answered that there is no such thing; else it has failed to answer."""
     return error.error_code in _ABSENT
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What is raised where the tracking server fails, or the store of its artifacts."""
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+
+    found: list[type[Exception]] = [MlflowException, RequestException]
+    if "boto3" in sys.modules:  # else nothing of it can have failed
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        found += [Boto3Error, BotoCoreError, ClientError]
+    return tuple(found)
 
 
 def unanswered(error: Exception, doing: str, mend: str = "run the command again") -> UserError:

@@ -25,7 +25,6 @@ TARGETS = ("docker", "compose", "kubernetes")
 _ONLY = {
     "port": ("docker", "compose"),
     "replicas": ("kubernetes",),
-    "canary": ("docker", "kubernetes"),
     "gateway": ("kubernetes",),
     "monitor": ("kubernetes",),
     "namespace": ("kubernetes",),
@@ -91,6 +90,7 @@ def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
     sixfold deploy churn --to docker --port 8080
     sixfold deploy churn --to docker --version 8 --canary 10
     sixfold deploy churn --to compose --write deploy-churn
+    sixfold deploy churn --to compose --write deploy-churn --version 8 --canary 10
     sixfold deploy churn --to kubernetes --replicas 3 --cpu 2 --memory 1g
     sixfold deploy churn --to kubernetes --version 8 --canary 10
     sixfold deploy churn --to kubernetes --record --record-size 10g
@@ -197,7 +197,7 @@ def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
     from serving.deploy.wanted import LEAST_MEMORY, Wanted, parse_cpu
 
     _check_options(to, asked)
-    if asked["canary"] and asked["token_file"] and not asked["write"]:
+    if asked["canary"] and asked["token_file"] and (to == "compose" or not asked["write"]):
         raise UserError(
             "expected no --token-file with --canary, which asks for the token of the version that "
             "it is beside; leave it out"

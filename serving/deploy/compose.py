@@ -1,131 +1,70 @@
-"""A version as a Compose file that a person can read, change and keep beside other services."""
+"""A version's Compose file: written, brought up by a person, and taken away."""
 
-import json
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from serving.deploy.compose_file import FRONT_FILE, has_canary, quoted, render, with_canary
+from serving.deploy.front import ROLE, program
 from serving.deploy.names import MODEL, deployment
-from serving.deploy.recording import (
-    INSIDE,
-    PROJECT,
-    Recording,
-    compose_volume_name,
-    folder_owner,
-)
-from serving.deploy.wanted import Release, Wanted, read_token, settings, written
-from serving.labels import VERSION
+from serving.deploy.recording import PROJECT
+from serving.deploy.wanted import Release, Wanted, read_token, without_stable, written
 from training.errors import UserError
 
 FILE = "compose.yaml"
 _ENVIRONMENT = ".env"
-_PORT = 8080
-
-_TEXT = """\
-# {model}, version {version}, as `sixfold deploy {model} --to compose` wrote it.
-#
-#   docker compose --project-name {project} up --detach --wait
-#   docker compose --project-name {project} down
-#
-# The first returns when it answers, the second ends it after the requests in flight. The project's
-# name can be left out where `.env` beside this file says it. Without a name it is the folder's, and
-# another file in a folder of that name would take this one's container away.
-#
-# Debian's docker-compose 1.29 reads it too, but has no `--wait`. Compose replaces a container by
-# ending it first: a new version is away for some seconds. `sixfold deploy {model} --to docker` and
-# `--to kubernetes` change versions without a gap.
-services:
-  server:
-    image: {image}
-    # Open on this machine only; before anybody else is let in, put a proxy with TLS in front of it.
-    ports: ["127.0.0.1:{port}:8080"]
-    restart: unless-stopped
-    stop_grace_period: 45s
-    # The image has a health check: ready is who has answered the model's own input example.
-    read_only: true
-    tmpfs: ["/tmp:size=64m,mode=1777"]
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
-    pids_limit: 256
-    cpus: {cpu}
-    mem_limit: {memory}m
-    memswap_limit: {memory}m
-    labels:
-      {label_model}: {model_quoted}
-      {label_version}: {version_quoted}
-"""
 
 
-def render(release: Release, wanted: Wanted) -> str:
-    """The file's text."""
-    text = _TEXT.format(
-        model=release.model,
-        version=release.version,
-        project=deployment(release.model),
-        image=_quoted(release.image),
-        port=wanted.port or _PORT,
-        cpu=f"{wanted.cpu:g}",
-        memory=wanted.memory >> 20,
-        label_model=MODEL,
-        label_version=VERSION,
-        model_quoted=_quoted(release.model),
-        version_quoted=_quoted(release.version),
-    )
-    environment = settings(wanted)
-    if wanted.token_file:
-        environment["SIXFOLD_TOKEN_FILE"] = "/run/secrets/token"  # noqa: S105  a path
-    if environment:
-        lines = [f"      {name}: {_quoted(value)}\n" for name, value in environment.items()]
-        text += "    environment:\n" + "".join(lines)
-    if wanted.record:
-        text += _volume(wanted.record)
-    if wanted.token_file:
-        text += "    # The file is mounted as it is: user 10001 must be able to read it.\n"
-        text += "    secrets: [token]\n\nsecrets:\n  token:\n"
-        text += (
-            f"    file: {_quoted(str(wanted.token_file.absolute()))}  # readable by user 10001\n"
+def check(wanted: Wanted, folder: Path) -> str:
+    """The text of the file that is there, '' if there is none; before anything is done for it.
+
+    Raises
+    ------
+    UserError
+        One that is not ours is there; there is none that a canary could be added to; the canary is
+        to have a port of its own.
+    """
+    path = folder / FILE
+    with written(folder):
+        text = path.read_text() if path.exists() else ""
+    if text and f"{MODEL}: {quoted(wanted.model)}\n" not in text:
+        raise UserError(
+            f"expected no {path}, or the one of {wanted.model}, got another; name a folder: --write"
         )
-    if wanted.record and not wanted.record.folder:
-        text += f"\nvolumes:\n  recordings: {{name: {compose_volume_name(release.model)}}}\n"
+    if wanted.canary and not text:
+        raise without_stable(wanted.model, f"in {path}")
+    if wanted.canary and wanted.port:
+        raise UserError(
+            "expected no --port with --canary, as both versions have that of the file; leave it out"
+        )
     return text
-
-
-def _volume(asked: Recording) -> str:
-    """Where requests are recorded, in the service."""
-    if not asked.folder:
-        return f'    volumes: ["recordings:{INSIDE}"]\n'
-    user, volume = _quoted(folder_owner(asked.folder)), _quoted(f"{asked.folder}:{INSIDE}")
-    return f"    user: {user}  # who owns the folder\n    volumes: [{volume}]\n"
-
-
-def _quoted(text: str) -> str:
-    """As Compose reads it, to whom a dollar begins a variable's name."""
-    return json.dumps(text).replace("$", "$$")
 
 
 def write(release: Release, wanted: Wanted, folder: Path) -> Path:
     """Write the file; beside it `.env` with the project's name, if there is none.
 
-    A name in the file itself docker-compose 1.29 refuses.
+    A name in the file itself docker-compose 1.29 refuses. A canary is written into the file that is
+    there, and its front beside it.
 
     Raises
     ------
     UserError
-        It cannot be written, or one that is not ours is there.
+        It cannot be written; or those of `check`.
     """
     read_token(wanted.token_file)
-    path = folder / FILE
-    label = f"{MODEL}: {_quoted(release.model)}\n"
+    path, front = folder / FILE, folder / FRONT_FILE
+    before = check(wanted, folder)
+    text = with_canary(before, release, wanted) if wanted.canary else render(release, wanted)
     with written(folder):
-        if path.exists() and label not in path.read_text():
-            raise UserError(
-                f"expected no {path}, or the one of {release.model}, got another; name a folder: "
-                "--write"
-            )
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(release, wanted))
+        if wanted.canary:
+            front.write_text(program())
+            front.chmod(0o644)  # the container's user is another
+        elif has_canary(before):
+            front.unlink(missing_ok=True)
+        path.write_text(text)
         environment = folder / _ENVIRONMENT
         if not environment.exists():
             environment.write_text(f"COMPOSE_PROJECT_NAME={deployment(release.model)}\n")
@@ -137,12 +76,15 @@ def default_folder(model: str) -> Path:
     return Path(deployment(model).replace("sixfold-", "deploy-", 1))
 
 
-def command(path: Path, model: str) -> str:
-    """How the file is brought up, with the Compose that is here."""
+def command(path: Path, model: str, before: str = "") -> str:
+    """How the file is brought up in place of the one before, with the Compose that is here."""
     options = f"--project-name {deployment(model)} --file {shlex.quote(str(path))}"
+    up = "up --detach"
+    if has_canary(before) and not has_canary(path.read_text()):
+        up += " --remove-orphans"  # the canary and its front, who has the port
     if shutil.which("docker-compose") and not _has_plugin():
-        return f"docker-compose {options} up --detach"
-    return f"docker compose {options} up --detach --wait"
+        return f"docker-compose {options} {up}"
+    return f"docker compose {options} {up} --wait"
 
 
 def remove(engine: Any, model: str) -> list[str]:
@@ -151,9 +93,9 @@ def remove(engine: Any, model: str) -> list[str]:
     What a person has put beside them in the file stays, and so does a network that it uses.
     """
     gone, projects = [], set()
-    for container in engine.containers.list(
-        all=True, filters={"label": [f"{MODEL}={model}", PROJECT]}
-    ):
+    there = engine.containers.list(all=True, filters={"label": [f"{MODEL}={model}", PROJECT]})
+    # A front first: it takes no more connections, and waits for those it has.
+    for container in sorted(there, key=lambda one: one.labels.get(ROLE) != "front"):
         projects.add(container.labels[PROJECT])
         container.stop(timeout=45)
         container.remove(force=True)

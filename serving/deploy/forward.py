@@ -83,11 +83,15 @@ class Front:
     name : str
     port : int
         Where the server is.
+    canary : str, default ''
+        A canary's name, if it is not to be found by the deployment's.
+    share : int, default 0
+        Its part of the predictions, in percent.
     """
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, canary: str = "", share: int = 0) -> None:
         self.stable = Stable(name, port)
-        self.canary = Canary(name, port)
+        self.canary = Canary(name, port, canary, share)
         self.room = Room()
         self.clients: set[Client] = set()
         self.ends = False
@@ -248,13 +252,12 @@ class Client(Side):
             self.transport.resume_reading()
 
 
-async def forward(port: int, name: str, to: int) -> None:
+async def forward(port: int, front: Front) -> None:
     """Forward until SIGTERM, then let connections end."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    front = Front(name, to)
     server = await loop.create_server(
         lambda: Client(front),
         "0.0.0.0",  # noqa: S104  of a container, whose port is published
@@ -273,12 +276,12 @@ async def forward(port: int, name: str, to: int) -> None:
         await asyncio.sleep(PAUSE)
 
 
-def main(port: str, name: str, to: str) -> None:
-    """Forward connections to `port` on to port `to` of a name."""
+def main(port: str, name: str, to: str, canary: str = "", share: str = "0") -> None:
+    """Forward connections to `port` on to port `to` of a name, and a share of them to a canary."""
     has_uvloop = find_spec("uvloop") is not None
     new_event_loop = (import_module("uvloop") if has_uvloop else asyncio).new_event_loop
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(forward(int(port), name, int(to)))
+        runner.run(forward(int(port), Front(name, int(to), canary, int(share))))
 
 
 if __name__ == "__main__":

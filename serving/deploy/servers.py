@@ -3,7 +3,8 @@
 Runs in the front's container, ahead of `forward.py`. The stable server is whose name is that of the
 deployment. A canary has some percent of the predictions: its container is called NAME-canary-10. As
 every server has the alias NAME-servers, that is all there is to know, and nothing else has to be
-kept in step with it.
+kept in step with it. Where names are not given out by us, as in a Compose file, it is told the
+canary's name and share.
 """
 
 import asyncio
@@ -108,6 +109,10 @@ class Canary:
         Of the deployment.
     port : int
         Where it listens.
+    host : str, default ''
+        Its own name, where that is known.
+    share : int, default 0
+        The share of the one with that name.
 
     Attributes
     ----------
@@ -117,9 +122,10 @@ class Canary:
         Of the predictions, in percent.
     """
 
-    def __init__(self, name: str, port: int) -> None:
+    def __init__(self, name: str, port: int, host: str = "", share: int = 0) -> None:
         self._name = name
         self._port = port
+        self._told = (host, share)
         self._owed = 0
         self.address = ""
         self.share = 0
@@ -168,7 +174,10 @@ class Canary:
 
     async def _find(self) -> tuple[str, int]:
         """Who is called a canary, ready or not."""
+        host, told = self._told
         with suppress(OSError):
+            if host:
+                return (await _addresses(host))[0], told
             for address in await _addresses(servers_of(self._name)):
                 if share := await self._share(address):
                     return address, share

@@ -1,10 +1,12 @@
 """What is in Production, what is built, what answers where, and whether that is one version."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from serving.deploy import manifests
+from serving.deploy.compose_file import SHARE
 from serving.deploy.front import HOST, ROLE, published_port
 from serving.deploy.front import find as find_container
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
@@ -17,6 +19,9 @@ from training.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+#: What Compose calls a canary's container ends so, the server's alike.
+_SERVICE = re.compile(r"canary(?=[-_]\d+$)")
 
 
 @dataclass(frozen=True)
@@ -161,23 +166,30 @@ def in_docker(engine: Any, model: str) -> list[Deployed]:
     """The containers that answer, of `--to docker` and of `--to compose`."""
     found = []
     name = deployment(model)
-    for container in engine.containers.list(all=True, filters={"label": f"{MODEL}={model}"}):
+    there = engine.containers.list(all=True, filters={"label": f"{MODEL}={model}"})
+    fronts = {c.labels.get(PROJECT, ""): c for c in there if c.labels.get(ROLE) == "front"}
+    fronts[""] = find_container(engine, f"{name}-front", model)
+    for container in there:
         labels = container.labels
-        is_compose = PROJECT in labels
-        is_stable = is_compose or container.name == name
-        share = 100 if is_stable else share_of(name, container.name)
+        project = labels.get(PROJECT, "")
+        if project:
+            share = int(labels.get(SHARE, "100"))
+            beside = _SERVICE.sub("server", container.name) if share < 100 else ""
+        else:
+            share = 100 if container.name == name else share_of(name, container.name)
+            beside = name if share < 100 else ""
         if labels.get(ROLE) == "front" or not share:
             continue  # what is coming or going counts for nothing
         state = container.attrs["State"]
         health = state.get("Health", {}).get("Status", "")
-        front = container if is_compose else find_container(engine, f"{name}-front", model)
+        front = fronts.get(project, container)
         ready = health or state["Status"]
         if front is None or front.status != "running":
             ready = "nothing keeps its port"
         port = published_port(front) if front else 0
         found.append(
             Deployed(
-                where="compose" if is_compose else "docker",
+                where="compose" if project else "docker",
                 name=container.name,
                 version=labels.get(VERSION, "?"),
                 image=container.attrs["Config"]["Image"],
@@ -185,7 +197,7 @@ def in_docker(engine: Any, model: str) -> list[Deployed]:
                 is_ready=ready in ("healthy", "running", "starting"),
                 share=share,
                 url=f"http://{HOST}:{port}" if port else "",
-                beside="" if is_stable else name,
+                beside=beside,
             )
         )
     return found

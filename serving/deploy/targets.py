@@ -58,16 +58,20 @@ def _to_compose(
     from serving.deploy.wanted import release
     from serving.engine import reported as engine_reported
 
+    folder = folder or compose.default_folder(wanted.model)
+    before = compose.check(wanted, folder)  # before an image is built for nothing
     with reported("deploying"), engine_reported("deploying"):
         found = release(client, wanted, say)
-    path = compose.write(found, wanted, folder or compose.default_folder(wanted.model))
+    path = compose.write(found, wanted, folder)
+    share = f" with {wanted.canary} % of the requests" if wanted.canary else ""
     return {
         "version": found.version,
         "image": found.image,
         "file": str(path),
+        "share": wanted.canary or 100,
         "said": [
-            f"{path} is written for {found.model} version {found.version}",
-            compose.command(path, found.model),
+            f"{path} is written for {found.model} version {found.version}{share}",
+            compose.command(path, found.model, before),
         ],
     }
 

@@ -11,6 +11,8 @@ from mlflow.entities import Run
 
 ROOT = Path(__file__).parents[2]
 _TIMEOUT = 500.0
+#: What a process that has run other tests has left there is not a user's.
+_LEFT = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID")
 
 
 def start(
@@ -21,10 +23,11 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start a program of this environment, as the leader of a process group of its own."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    outside = {name: value for name, value in os.environ.items() if name not in _LEFT}
     return subprocess.Popen(
         [sys.executable, "-m", program, *arguments],
         cwd=folder,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **(environment or {})},
+        env={**outside, "PATH": path, "PYTHONPATH": str(ROOT), **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -50,7 +53,7 @@ def make_train(parameters: Mapping[str, object], environment: Mapping[str, str])
     """`make train NAME=value …` in the project's folder; what it printed."""
     given = [f"{name.upper()}={value}" for name, value in parameters.items()]
     # What `make test ARGS=…` was given is not for this one.
-    own = ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES")
+    own = ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES", *_LEFT)
     outside = {name: value for name, value in os.environ.items() if name not in own}
     done = subprocess.run(
         ["make", "--no-print-directory", "train", *given],

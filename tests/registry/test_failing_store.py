@@ -8,10 +8,14 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from click.testing import CliRunner
 
 from registry import journal
+from registry.store import reported
 from sixfold import main
+from training.errors import UserError
 from training.history import read_text
 
 _PASSWORD = "7d1c0f2a"
@@ -70,6 +74,21 @@ def test_artifacts_that_cannot_be_read_are_one_line(
     said = only_error(*words)
     assert f"the tracking server, which failed while {doing}" in said
     assert not journal.read(registry, "churn", running=True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        S3UploadFailedError("Failed to upload x to bucket/x: no such bucket"),
+        EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+        ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_bucket_that_fails_is_one_line(error: Exception) -> None:
+    said = "failed while promoting, after several tries: "
+    with pytest.raises(UserError, match=said), reported("promoting"):
+        raise error
 
 
 def test_a_run_that_cannot_be_read_is_one_line(

@@ -152,7 +152,7 @@ def _frame(path: Path, missing: Missing, found: Layout) -> tuple[pd.DataFrame, l
 
 
 def _too_long(names: int, fields: int) -> str:
-    return f"its header has {names} names, a row has {fields} fields"
+    return f"its header has {names} name{'s' * (names != 1)}, a row has {fields} fields"
 
 
 def sniff(text: str, separators: str, whole: bool) -> tuple[str, list[list[str]]]:

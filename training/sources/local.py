@@ -33,4 +33,5 @@ def _what_is_there(path: Path) -> str:
         names = [item.name for item in path.parent.iterdir() if item.is_file()]
     except OSError:
         return f"but there is no folder {str(path.parent)!r}; check the path"
-    return f"which is not there; {nearest(path.name, names)}" if names else "which is not there"
+    near = nearest(path.name, names)
+    return "which is not there" + (f"; {near}" if near.startswith("did you mean") else "")

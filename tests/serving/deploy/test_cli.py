@@ -11,7 +11,7 @@ from sixfold import main
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--to", "compose", "--canary", "10"], "or deploy --to docker or kubernetes"),
+        (["--to", "compose", "--canary", "9", "--token-file", "a", "--write", "b"], "no --token-f"),
         (["--to", "docker", "--canary", "9", "--token-file", "a"], "no --token-file with --canary"),
         (["--to", "kubernetes", "--canary", "9", "--token-file", "a"], "expected no --token-file"),
         (["--to", "docker", "--gateway", "a"], "expected no --gateway with --to docker"),

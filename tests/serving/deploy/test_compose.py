@@ -3,11 +3,13 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from serving.deploy import compose
+from serving.deploy import compose, compose_file
+from serving.deploy.front import program
 from serving.deploy.recording import Recording
 from serving.deploy.wanted import Release, Wanted
 from tests.serving.deploy.releases import CHURN
@@ -16,7 +18,7 @@ from training.errors import UserError
 
 def test_the_server_can_do_little() -> None:
     wanted = Wanted("churn", port=9000, cpu=0.5, memory=256 << 20, workers=2)
-    whole = yaml.safe_load(compose.render(CHURN, wanted))
+    whole = yaml.safe_load(compose_file.render(CHURN, wanted))
     assert set(whole) == {"services"}
     (server,) = whole["services"].values()
     assert server["image"] == CHURN.image
@@ -34,7 +36,7 @@ def test_the_server_can_do_little() -> None:
 def test_a_token_is_a_file_and_not_in_the_text(tmp_path: Path) -> None:
     file = tmp_path / "token: a name"
     file.write_text("s3cret")
-    text = compose.render(CHURN, Wanted("churn", token_file=file))
+    text = compose_file.render(CHURN, Wanted("churn", token_file=file))
     whole = yaml.safe_load(text)
     assert "s3cret" not in text
     assert whole["secrets"] == {"token": {"file": str(file)}}
@@ -44,7 +46,7 @@ def test_a_token_is_a_file_and_not_in_the_text(tmp_path: Path) -> None:
 
 
 def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
-    whole = yaml.safe_load(compose.render(CHURN, Wanted("churn", record=Recording())))
+    whole = yaml.safe_load(compose_file.render(CHURN, Wanted("churn", record=Recording())))
     (server,) = whole["services"].values()
     assert server["volumes"] == ["recordings:/recordings"]
     assert whole["volumes"] == {"recordings": {"name": "sixfold-churn_recordings"}}
@@ -57,7 +59,7 @@ def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
     os.chown(folder, 12345, -1) if os.geteuid() == 0 else None
     owner = folder.stat()
     wanted = Wanted("churn", record=Recording(folder=folder))
-    whole = yaml.safe_load(compose.render(CHURN, wanted))
+    whole = yaml.safe_load(compose_file.render(CHURN, wanted))
     (server,) = whole["services"].values()
     assert server["volumes"] == [f"{folder}:/recordings"]
     assert server["user"] == f"{owner.st_uid}:{owner.st_gid}"
@@ -66,7 +68,7 @@ def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", ["churn", 'a "quoted": name', "#1", "naïve {x}", "yes", "$HOME"])
 def test_any_name_is_text(model: str) -> None:
-    whole = yaml.safe_load(compose.render(Release(model, "1", "", "a:1"), Wanted(model)))
+    whole = yaml.safe_load(compose_file.render(Release(model, "1", "", "a:1"), Wanted(model)))
     (server,) = whole["services"].values()
     assert server["labels"]["sixfold.deployment"] == model.replace("$", "$$"), "as Compose reads it"
 
@@ -78,7 +80,7 @@ def test_a_dollar_begins_no_variable(tmp_path: Path) -> None:
     os.chown(folder, 12345, -1) if os.geteuid() == 0 else None
     asked = Recording(folder=folder)
     wanted = Wanted("churn", token_file=file, record=asked, traces="http://$host:4318")
-    text = compose.render(replace(CHURN, version="$1", image="$image"), wanted)
+    text = compose_file.render(replace(CHURN, version="$1", image="$image"), wanted)
     server = yaml.safe_load(text)["services"]["server"]
     said = [server["image"], server["labels"]["sixfold.version"], *server["volumes"]]
     said += [yaml.safe_load(text)["secrets"]["token"]["file"], *server["environment"].values()]
@@ -118,6 +120,82 @@ def test_ours_is_written_over_and_another_is_not(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="got another"):
         compose.write(CHURN, Wanted("churn"), folder)
     assert path.read_text() == "name: mine\n"
+
+
+NEXT = replace(CHURN, version="4", image="churn:4")
+
+
+def written(folder: Path, release: Release, wanted: Wanted) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(compose.write(release, wanted, folder).read_text())
+    return found
+
+
+def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None:
+    """What a person has changed or added stays; the port goes to the front and comes back."""
+    token = tmp_path / "token"
+    token.write_text("s3cret")
+    stable = Wanted("churn", port=9000, token_file=token)
+    before = written(tmp_path, CHURN, stable)
+    path = tmp_path / compose.FILE
+    mine = "  mine:  # added by hand\n    image: mine:1\n"
+    text = path.read_text().replace("mem_limit: 512m", "mem_limit: 700m")
+    other = "networks:\n  front: {internal: true}\n"
+    path.write_text(text.replace("\nsecrets:", f"{mine}\n{other}secrets:"))
+
+    canary = Wanted("churn", canary=10, cpu=0.5, record=Recording())
+    whole = written(tmp_path, NEXT, canary)
+    services = whole["services"]
+    assert list(services) == ["server", "canary", "front", "mine"]
+    assert "# added by hand" in path.read_text()
+    expected = before["services"]["server"] | {"mem_limit": "700m"}
+    ports = expected.pop("ports")
+    assert services["server"] == expected
+    assert services["front"]["ports"] == ports == ["127.0.0.1:9000:8080"]
+    assert services["front"]["command"] == ["8080", "server", "8080", "canary", "10"]
+    assert services["front"]["image"] == CHURN.image
+    assert services["front"]["volumes"] == ["./front.py:/front.py:ro"]
+    assert (tmp_path / "front.py").read_text() == program()
+    found = services["canary"]
+    assert (found["image"], found["cpus"], found["mem_limit"]) == ("churn:4", 0.5, "512m")
+    assert found["secrets"] == ["token"]
+    assert found["environment"]["SIXFOLD_TOKEN_FILE"] == "/run/secrets/token"
+    assert found["labels"] == {
+        "sixfold.deployment": "churn",
+        "sixfold.share": "10",
+        "sixfold.version": "4",
+    }
+    assert "ports" not in found
+    assert whole["volumes"] == {"recordings": {"name": "sixfold-churn_recordings"}}
+    assert whole["secrets"] == before["secrets"]
+    assert whole["networks"] == {"front": {"internal": True}}
+
+    again = written(tmp_path, replace(NEXT, version="5"), replace(canary, canary=25))
+    assert list(again["services"]) == list(services)
+    assert again["services"]["canary"]["labels"]["sixfold.share"] == "25"
+    assert again["services"]["front"]["command"][-1] == "25"
+    assert again["services"]["server"] == services["server"]
+    assert again["volumes"] == whole["volumes"]
+
+    text = path.read_text()
+    assert written(tmp_path, NEXT, replace(stable, port=0))["services"].keys() == {"server"}
+    assert not (tmp_path / "front.py").exists()
+    assert compose.command(path, "churn", text).count(" --remove-orphans") == 1
+    assert "--remove-orphans" not in compose.command(path, "churn", path.read_text())
+
+
+def test_a_canary_that_cannot_be(tmp_path: Path) -> None:
+    canary = Wanted("churn", canary=10)
+    with pytest.raises(UserError, match=r"got none in .*\.yaml; deploy one without"):
+        compose.write(NEXT, canary, tmp_path)
+    path = compose.write(CHURN, Wanted("churn"), tmp_path)
+    with pytest.raises(UserError, match="expected no --port with --canary"):
+        compose.write(NEXT, replace(canary, port=9000), tmp_path)
+    text = path.read_text().replace('ports: ["127.0.0.1:8080:8080"]', "ports: [8080]")
+    path.write_text(text)
+    with pytest.raises(UserError, match="got another; deploy without --canary once"):
+        compose.write(NEXT, canary, tmp_path)
+    assert path.read_text() == text
+    assert not (tmp_path / "front.py").exists()
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:

@@ -47,6 +47,8 @@ def test_a_missing_file_and_its_neighbours(tmp_path: Path) -> None:
     _table(tmp_path / "churn.csv")
     with pytest.raises(UserError, match=r"which is not there; did you mean 'churn\.csv'"):
         read_table(str(tmp_path / "chrun.csv"))
+    with pytest.raises(UserError, match=r"which is not there$"):  # not what else is there
+        read_table(str(tmp_path / "quite another"))
     with pytest.raises(UserError, match="there is no folder"):
         read_table(str(tmp_path / "data" / "churn.csv"))
 
