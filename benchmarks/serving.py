@@ -34,9 +34,6 @@ TABLE = "sklearn:breast_cancer"
 CONNECTIONS = (1, 8, 32)
 ROWS = (1, 100)
 WORKERS = (2, 1)
-#: They take most of the time, and differ far more from ours than rounds do; so with one worker.
-_SELDOM = ("mlflow", "bentoml")
-_EVERY = 3  # rounds
 _WARM, _LEAST, _MOST = 0.15, 0.3, 1.5  # seconds of a load: more where requests take long
 _REQUESTS = 30
 _STOCK, _BENTOML = f"{MODEL}-stock:1", f"{MODEL}-bentoml:1"
@@ -86,14 +83,12 @@ def measure(rounds: int, candidates: Sequence[str] = ()) -> Result:
         found: dict[tuple[str, str], Figures] = {}
         failed: dict[str, str] = {}
         for number in range(rounds):
-            seldom = number % _EVERY == min(1, rounds - 1)  # between others, where there are some
             for candidate in chosen:
                 if candidate.name in failed:
                     continue
-                servers = [one for one in _servers(candidate) if seldom or one.name not in _SELDOM]
                 try:
-                    for workers in WORKERS if seldom else WORKERS[:1]:
-                        rates = _in_turn(engine, candidate, servers, workers, found)
+                    for workers in WORKERS:
+                        rates = _in_turn(engine, candidate, workers, found)
                         said = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
                         _say(f"round {number + 1}, {candidate.name}, workers: {workers}: {said}")
                 except SystemExit as error:  # the others are measured all the same
@@ -208,7 +203,6 @@ def _records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
 def _in_turn(
     engine: Any,
     candidate: Candidate,
-    servers: Sequence[Server],
     workers: int,
     found: dict[tuple[str, str], Figures],
 ) -> dict[str, float]:
@@ -221,7 +215,7 @@ def _in_turn(
     """
     rates: dict[str, float] = {}
     predicted: dict[str, list[Any]] = {}
-    for server in servers:
+    for server in _servers(candidate):
         figures = found.setdefault((candidate.name, server.name), Figures())
         bodies = candidate.bodies(server)
         with running(engine, server, workers, bodies[1]) as one:

@@ -89,11 +89,7 @@ def report(
         _case(name, case, found) for name in candidates for case in found[name, "sixfold"].loads
     ]
     images = _images(found, costs)
-    rounds = {
-        (server, workers): len(loads)
-        for (_, server), figures in found.items()
-        for (workers, _, _), loads in figures.loads.items()
-    }
+    rounds = max(len(loads) for one in found.values() for loads in one.loads.values())
     rows = [_worst(name, [one for one in cases if one["candidate"] == name]) for name in candidates]
     workers = sorted({one["workers"] for one in cases}, reverse=True)
     folded = [
@@ -154,20 +150,13 @@ def _images(found: dict[tuple[str, str], Figures], costs: Costs) -> dict[str, An
     }
 
 
-def _what(rounds: dict[tuple[str, int], int]) -> str:
-    often: dict[int, list[str]] = {}
-    for (name, workers), count in rounds.items():
-        often.setdefault(workers, []).append(f"{_NAMES[name]} {count}")
-    told = "; ".join(
-        f"with {workers} worker{'s' * (workers > 1)} {', '.join(texts)}"
-        for workers, texts in sorted(often.items(), reverse=True)
-    )
+def _what(rounds: int) -> str:
     return (
         f"One row: at least {_FASTER[1]:.0f} times the requests a second of MLflow's own image of "
         f"the same version, at most 1/{_LESS_CPU:.0f} of its CPU a request, at least "
         f"{_OF_ECHO:.0%} of the requests of an echo of JSON on the same server; 100 rows: at least "
         f"{_FASTER[100]:.0f} times MLflow's requests. Of each limit the worst case is shown, of "
-        f"one worker and two, 1, 8 and 32 connections. Medians of so many rounds: {told}"
+        f"one worker and two, 1, 8 and 32 connections; of {rounds} rounds the median"
     )
 
 

@@ -1,53 +1,34 @@
-"""HTTP below the application: what a connection may cost, and the short way of a small request.
+"""HTTP below the application: what a connection may cost, and which way a request goes.
 
-A prediction takes less time than what stands between it and the socket: a task, a queue of
-messages, a timer. A request for predictions that is whole in what was just read is therefore
-answered without these, with all others that were read in the same turn of the event loop; what is
-not goes uvicorn's way through the ASGI application. A head that came before, byte for byte, is not
-read again, so that its body may come a little later: most clients send the two one after the other.
-Where there is one connection, what it sends next is waited for awake.
+A small request for predictions takes the short way (`short_way.py`); all others go uvicorn's,
+through the ASGI application.
 """
 
 import asyncio
 import select
-from functools import partial
-from time import perf_counter
-from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.server.awake import Awake
-from serving.server.errors import CLOSE, Headers
 from serving.server.heads import Head, read_head, without_offer
-from serving.server.written import MALFORMED, WholeAnswers, answer
+from serving.server.short_way import ShortWay
+from serving.server.written import MALFORMED, WholeAnswers
 
 #: Bytes of a request's line and headers together.
 _LONGEST_HEAD = 64 << 10
-#: Seconds: that the body of a known head may come later; after which others have their turn.
-_LATER, _TURN = 0.05, 1e-3
 
 
-class Connection(HttpToolsProtocol):
+class Connection(ShortWay):
     """uvicorn's protocol, with a short way, a limit on headers and a time in which they must come.
 
     An offer to go on in another protocol, which Java's client makes with every first request, is
     declined by answering the request: uvicorn would answer it without its body.
     """
 
-    app: Any  # `serving.server.app.App`
     _in_head = False
     _head = 0
     _offered = False
     _short: Head | None = None  # of a request that may take the short way
     _content = b""  # of that request
-    _said: Head | None = None  # the same, be it answered
-    _between = True  # two requests
-    _held = b""  # a known head, and what there is of its body
-    _release_later: asyncio.TimerHandle | None = None
-    _alone = False  # is who was just answered, or whose body is to come
-    _goes_on = False  # in the next turn
-    _awake: Awake | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there: it has as long as an idle one to send a request."""
@@ -61,72 +42,6 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._take_held()
-
-    def data_received(self, data: bytes) -> None:
-        """Some bytes came."""
-        self._take(data)
-        if self._alone and not self._goes_on:
-            self._go_on()
-
-    def _go_on(self) -> None:
-        """Take what comes next, as long as the client is alone and quick."""
-        self._goes_on = False
-        until = perf_counter() + _TURN
-        while self._alone and len(self.connections) == 1 and not self.transport.is_closing():
-            data = self._awaiting().receive()
-            if not data:
-                return
-            self._take(data)
-            if perf_counter() > until:
-                self._goes_on = True
-                self.loop.call_soon(self._go_on)
-                return
-
-    def _awaiting(self) -> Awake:
-        if self._awake is None:
-            self._awake = Awake(self.transport.get_extra_info("socket").fileno())
-        return self._awake
-
-    def _take(self, data: bytes) -> None:
-        """Take the short way with what came, or read it."""
-        self._heard = self.loop.time()
-        self._alone = False
-        if not self._between:
-            self._read(data)
-            return
-        if self._held:
-            data = self._take_held() + data
-        head, end = self.app.heads.find(data)
-        if head is not None and self._is_free():
-            body = data[end:]
-            if len(body) == head.length:
-                if self._ask(head, body):
-                    return
-            elif len(body) < head.length <= self.app.at_once:
-                self._hold(data)
-                return
-        before = self._said
-        self._read(data)
-        if self._said is not before:
-            self.app.heads.add(data, end, self._said)
-
-    def _hold(self, data: bytes) -> None:
-        """Wait a little for the rest of a body."""
-        self._held = data
-        self._release_later = self.loop.call_later(_LATER, self._release)
-        self._alone = len(self.connections) == 1
-
-    def _take_held(self) -> bytes:
-        held, self._held = self._held, b""
-        if self._release_later is not None:
-            self._release_later.cancel()
-            self._release_later = None
-        return held
-
-    def _release(self) -> None:
-        """Go the long way with what is held."""
-        if self._held:
-            self._read(self._take_held())
 
     def _read(self, data: bytes) -> None:
         try:
@@ -160,6 +75,7 @@ class Connection(HttpToolsProtocol):
         route = self.app.short_ways.get(self.url)
         if (
             route is None
+            or self._is_long
             or self.parser.get_method() != b"POST"
             or self.parser.get_http_version() != "1.1"
             or self.expect_100_continue
@@ -188,16 +104,6 @@ class Connection(HttpToolsProtocol):
                 return
             self._take_long_way()
         super().on_message_complete()
-
-    def _is_free(self) -> bool:
-        """Whether nothing is under way that is to be answered first."""
-        return not self.flow.write_paused and (self.cycle is None or self.cycle.response_complete)
-
-    def _ask(self, head: Head, body: bytes) -> bool:
-        alone = len(self.connections) == 1
-        reply = partial(self._reply, head.keeps, alone)
-        answered: bool = self.app.ask(head.route, head.headers, body, reply, alone)
-        return answered
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio takes one
         """The client sends no more: the connection is closed with the answers that are due."""
@@ -262,25 +168,6 @@ class Connection(HttpToolsProtocol):
         if self._content:
             super().on_body(self._content)
 
-    def _reply(self, keep: bool, alone: bool, status: int, headers: Headers, body: bytes) -> None:
-        if self.transport.is_closing():
-            return
-        # Not whether the server drains by now: a client that was not told may be sending again.
-        told = CLOSE in headers
-        if not keep and not told:
-            headers = [*headers, CLOSE]
-        self._send(answer(status, (*self.server_state.default_headers, *headers), body), alone)
-        if told or not keep:
-            self.transport.close()
-
-    def _send(self, data: bytes, alone: bool) -> None:
-        """Write an answer: now, if nobody else is there, or with those of the others."""
-        if alone and not self.transport.get_write_buffer_size():
-            data = self._awaiting().send(data)
-            self._alone = not data
-        if data:
-            self.transport.write(data)
-
     def _decline(self, rest: bytes) -> None:
         """Read the request again, without the offer."""
         method = self.parser.get_method()
@@ -290,7 +177,7 @@ class Connection(HttpToolsProtocol):
         head = without_offer(method, self.url, self.headers)
         self._offered = False
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(head + rest)
+        self._take(head + rest)  # what comes next is for who called this
 
     def _watch(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

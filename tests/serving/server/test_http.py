@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from serving.server.app import App
 from serving.server.bundle import OnnxPredictor, read_bundle
+from serving.server.heads import Heads
 from serving.server.http import Connection
 from serving.server.metrics import Metrics
 from serving.server.routes import NAMES, Answer, Route
@@ -76,11 +77,11 @@ def test_no_connection_ends_that_was_not_told(tmp_path: Path, pieces: list[bytes
     assert b"\r\nconnection: close\r\n" in second
 
 
-def request(number: float, more: bytes = b"", head: bytes = HEAD) -> bytes:
+def request(number: float, more: bytes = b"", length: int = 200) -> bytes:
     """One whose answer depends on the number, of the same length whatever it is."""
     row = {f"x{at}": round(number + at, 3) for at in range(6)}
-    body = json.dumps({"dataframe_records": [row]}).encode().ljust(200)
-    lines = head.split(b"\r\n\r\n")[0].split(b"\r\n")[:-1]
+    body = json.dumps({"dataframe_records": [row]}).encode().ljust(length)
+    lines = HEAD.split(b"\r\n\r\n")[0].split(b"\r\n")[:-1]
     lines += [b"content-length: %d" % len(body), *filter(None, [more])]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
@@ -108,8 +109,10 @@ REQUESTS = [
 
 
 @asynccontextmanager
-async def connected(app: App) -> AsyncIterator[tuple[Connection, asyncio.StreamReader]]:
-    """A connection that is given what to receive, and what reads its answers."""
+async def connected(
+    app: App,
+) -> AsyncIterator[tuple[Connection, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection that is given what to receive, and its client's end."""
     config = uvicorn.Config(app, lifespan="off", log_config=None, proxy_headers=False)
     config.load()
     here, there = socket.socketpair()
@@ -118,7 +121,7 @@ async def connected(app: App) -> AsyncIterator[tuple[Connection, asyncio.StreamR
     await loop.connect_accepted_socket(lambda: made, here)
     reader, writer = await asyncio.open_connection(sock=there)
     try:
-        yield made, reader
+        yield made, reader, writer
     finally:
         writer.close()
         await asyncio.sleep(0)
@@ -142,7 +145,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> App:
 async def one_by_one(app: App, asked: list[bytes]) -> list[tuple[bytes, bytes]]:
     found = []
     for each in asked:
-        async with connected(app) as (connection, reader):
+        async with connected(app) as (connection, reader, _):
             connection.data_received(each)
             found.append(await whole_answer(reader))
     return found
@@ -163,7 +166,7 @@ def test_answers_are_the_same_however_requests_are_cut(
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
 
     async def together() -> list[tuple[bytes, bytes]]:
-        async with connected(served) as (connection, reader):
+        async with connected(served) as (connection, reader, _):
             for begin, end in pairwise(places):
                 connection.data_received(stream[begin:end])
                 if turns:
@@ -180,7 +183,7 @@ def test_a_body_may_come_after_its_head_and_much_later(served: App) -> None:
 
     async def ask(pauses: list[float]) -> list[tuple[bytes, bytes]]:
         found = []
-        async with connected(served) as (connection, reader):
+        async with connected(served) as (connection, reader, _):
             for pause in pauses:
                 connection.data_received(head)
                 await asyncio.sleep(pause)
@@ -203,7 +206,7 @@ def test_a_body_that_never_comes_is_given_up(tmp_path: Path) -> None:
     asked = request(2.5)
 
     async def ask() -> list[bytes]:
-        async with connected(app) as (connection, reader):
+        async with connected(app) as (connection, reader, _):
             connection.data_received(asked)
             first = await whole_answer(reader)
             connection.data_received(asked[:-1])
@@ -216,7 +219,7 @@ def test_the_end_of_the_server_waits_for_a_body_that_is_under_way(served: App) -
     asked = request(2.5)
 
     async def ask() -> tuple[bytes, bytes]:
-        async with connected(served) as (connection, reader):
+        async with connected(served) as (connection, reader, _):
             connection.data_received(asked)
             await whole_answer(reader)
             connection.data_received(asked[:-50])
@@ -234,7 +237,7 @@ def test_a_head_that_ends_otherwise_is_refused(served: App) -> None:
     asked = request(2.5).replace(b"\r\n", b"\n", 20)
 
     async def ask() -> bytes:
-        async with connected(served) as (connection, reader):
+        async with connected(served) as (connection, reader, _):
             connection.data_received(asked)
             return (await whole_answer(reader))[0]
 
@@ -276,3 +279,135 @@ def test_who_is_quick_does_not_keep_others_waiting(served: App) -> None:
         return count
 
     assert asyncio.run(asyncio.wait_for(ask(), 60)) > 100
+
+
+def infer(number: float, length: int) -> bytes:
+    """A request of the other protocol, with a body of that length."""
+    data = [round(number + at, 3) for at in range(6)]
+    inputs = [
+        {"name": f"x{at}", "shape": [1], "datatype": "FP64", "data": [value]}
+        for at, value in enumerate(data)
+    ]
+    body = json.dumps({"inputs": inputs}).encode().ljust(length)
+    assert len(body) == length
+    lines = b"POST /v2/models/churn/infer HTTP/1.1\nhost: here\ncontent-length: %d\n" % length
+    return whole(lines, body)
+
+
+def test_a_head_is_not_taken_for_that_of_a_later_request(tmp_path: Path) -> None:
+    """Whose body is as long as what is left of the first one's bytes."""
+    write_bundle(tmp_path, NUMBERS)
+    bundle = read_bundle(tmp_path)
+    app = App(bundle, OnnxPredictor(bundle), Settings(), Metrics(bundle, NAMES, 1))
+    first = request(2.5, b"x-from: somebody")
+    other = infer(1.5, 700)
+    begun = other[: 700 - 200]  # with the first one's body as many bytes as its own has
+
+    async def ask() -> list[tuple[bytes, bytes]]:
+        async with connected(app) as (connection, reader, _):
+            connection.data_received(first + begun)
+            await whole_answer(reader)
+        return await one_by_one(app, [first, first])
+
+    clean = asyncio.run(one_by_one(app, [first]))
+    app.heads = Heads()
+    asyncio.run(ask())
+    assert asyncio.run(ask()) == clean * 2
+    head, _ = app.heads.find(first)
+    assert head is None or head.length == 200
+
+
+def test_empty_lines_are_no_head(served: App) -> None:
+    """They may come before a request, and are skipped."""
+    asked = b"\r\n\r\n" + request(2.5)[:-50]
+    forged = b"\r\n\r\n" + request(2.5)[-200:]
+
+    async def ask() -> bytes:
+        async with connected(served) as (connection, _, _):
+            connection.data_received(asked)
+        async with connected(served) as (connection, reader, _):
+            connection.data_received(forged)
+            return (await whole_answer(reader))[0]
+
+    assert served.heads.find(forged)[0] is None
+    assert asyncio.run(ask()) == b"HTTP/1.1 400 Bad Request"
+    assert served.heads.find(forged)[0] is None
+
+
+OFFER = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAEAAEAAAAIAAAAB"
+
+
+@pytest.mark.parametrize("with_body", [True, False], ids=["whole", "head"])
+def test_what_follows_an_offer_is_not_taken_for_it(tmp_path: Path, with_body: bool) -> None:
+    """A client that was declined another protocol asks something else at once."""
+    write_bundle(tmp_path, NUMBERS)
+    bundle = read_bundle(tmp_path)
+    app = App(bundle, OnnxPredictor(bundle), Settings(), Metrics(bundle, NAMES, 1))
+    offered, other = request(2.5, OFFER, 700), infer(1.5, 700)
+    first, rest = (offered, b"") if with_body else (offered[:-700], offered[-700:])
+
+    async def ask() -> tuple[bytes, bytes]:
+        async with connected(app) as (connection, reader, writer):
+            writer.write(rest + other)  # is there when the first one is answered
+            connection.data_received(first)
+            found = await whole_answer(reader)
+            await whole_answer(reader)
+            return found
+
+    clean = asyncio.run(one_by_one(app, [offered]))
+    app.heads = Heads()
+    assert asyncio.run(ask()) == clean[0]
+    assert asyncio.run(one_by_one(app, [offered, other]))[0] == clean[0]
+
+
+def test_offers_one_after_the_other_are_all_answered(served: App) -> None:
+    """By a client that is so quick that each is there when the one before has been answered."""
+    offers = [request(2.5, OFFER + b"\r\nx-number: %04d" % number) for number in range(400)]
+
+    async def ask() -> list[bytes]:
+        config = uvicorn.Config(served, lifespan="off", log_config=None, proxy_headers=False)
+        config.load()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: Connection(config, ServerState(), {}), "127.0.0.1", 0
+        )
+        address = server.sockets[0].getsockname()
+
+        def quick() -> list[bytes]:
+            found = []
+            with socket.create_connection(address) as connection:
+                for offer in offers:
+                    connection.sendall(offer)
+                    found.append(connection.recv(10_000).split(b"\r\n")[0])
+            return found
+
+        found = await loop.run_in_executor(None, quick)
+        server.close()
+        return found
+
+    assert set(asyncio.run(asyncio.wait_for(ask(), 60))) == {b"HTTP/1.1 200 OK"}
+
+
+def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
+    """Known head or not: a byte now and then does not give it more time."""
+    write_bundle(tmp_path, NUMBERS)
+    bundle = read_bundle(tmp_path)
+    limits = Settings(max_seconds=0.3)
+    app = App(bundle, OnnxPredictor(bundle), limits, Metrics(bundle, NAMES, 1))
+    asked = request(2.5)
+
+    async def ask() -> bytes:
+        async with connected(app) as (connection, reader, _):
+            connection.data_received(asked)
+            await whole_answer(reader)
+            connection.data_received(asked[:-200])
+            answered = asyncio.create_task(whole_answer(reader))
+            for at in range(-200, -50):
+                connection.data_received(asked[at : at + 1])
+                await asyncio.sleep(0.02)
+                if answered.done():
+                    break
+            assert answered.done(), "after 3 s"
+            return (await answered)[0]
+
+    assert asyncio.run(ask()) == b"HTTP/1.1 503 Service Unavailable"
