@@ -43,6 +43,7 @@ class Awake:
             except BlockingIOError:
                 if perf_counter() > until:
                     break
+                os.sched_yield()  # to whom this processor is also for: it may be the client
             except OSError:  # the event loop will see it as well
                 return b""
             else:
