@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from serving.deploy.compose_file import FRONT_FILE, has_canary, quoted, render, with_canary
+from serving.deploy.compose_file import has_canary, written_anew
+from serving.deploy.compose_text import FRONT_FILE, quoted
 from serving.deploy.front import ROLE, program
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.recording import PROJECT
@@ -43,10 +44,10 @@ def check(wanted: Wanted, folder: Path) -> str:
 
 
 def write(release: Release, wanted: Wanted, folder: Path) -> Path:
-    """Write the file; beside it `.env` with the project's name, if there is none.
+    """Write the file, or what is ours into the one that is there.
 
-    A name in the file itself docker-compose 1.29 refuses. A canary is written into the file that is
-    there, and its front beside it.
+    Beside it `.env` with the project's name, if there is none, as docker-compose 1.29 refuses one
+    in the file itself; and the program of a canary's front, which stays as long as it may run.
 
     Raises
     ------
@@ -56,14 +57,12 @@ def write(release: Release, wanted: Wanted, folder: Path) -> Path:
     read_token(wanted.token_file)
     path, front = folder / FILE, folder / FRONT_FILE
     before = check(wanted, folder)
-    text = with_canary(before, release, wanted) if wanted.canary else render(release, wanted)
+    text = written_anew(before, release, wanted)
     with written(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if wanted.canary:
             front.write_text(program())
             front.chmod(0o644)  # the container's user is another
-        elif has_canary(before):
-            front.unlink(missing_ok=True)
         path.write_text(text)
         environment = folder / _ENVIRONMENT
         if not environment.exists():
@@ -76,12 +75,12 @@ def default_folder(model: str) -> Path:
     return Path(deployment(model).replace("sixfold-", "deploy-", 1))
 
 
-def command(path: Path, model: str, before: str = "") -> str:
-    """How the file is brought up in place of the one before, with the Compose that is here."""
+def command(path: Path, model: str) -> str:
+    """How the file is brought up, with the Compose that is here."""
     options = f"--project-name {deployment(model)} --file {shlex.quote(str(path))}"
     up = "up --detach"
-    if has_canary(before) and not has_canary(path.read_text()):
-        up += " --remove-orphans"  # the canary and its front, who has the port
+    if path.with_name(FRONT_FILE).exists() and not has_canary(path.read_text()):
+        up += " --remove-orphans"  # a canary and its front, who has the port
     if shutil.which("docker-compose") and not _has_plugin():
         return f"docker-compose {options} {up}"
     return f"docker compose {options} {up} --wait"

@@ -1,196 +1,174 @@
-"""A version as a Compose file that a person can read, change and keep beside other services."""
+"""A version's Compose file, which a person may have changed: what is ours in it is put anew.
 
-import json
+Ours are the services `server`, `canary` and `front`, one secret and one volume; all else stays as
+it is, comments included. Where the file is not as it was written, as far as that matters, nothing
+is done to it.
+"""
+
 import re
+from dataclasses import dataclass
+from typing import Any
 
+import yaml
+
+from serving.deploy import compose_text as text_of
 from serving.deploy.front import ROLE
-from serving.deploy.names import MODEL, deployment
-from serving.deploy.recording import INSIDE, Recording, compose_volume_name, folder_owner
-from serving.deploy.wanted import Release, Wanted, settings
-from serving.labels import VERSION
+from serving.deploy.wanted import Release, Wanted
 from training.errors import UserError
 
-#: What deals out the predictions where there is a canary, beside the file.
-FRONT_FILE = "front.py"
-#: Of a canary: its part of the predictions, in percent.
-SHARE = "sixfold.share"
-_PORT = 8080
-_SERVICES = "services"
+_SERVICES, _SECRETS, _VOLUMES = "services", "secrets", "volumes"
+#: Services that go when there is no canary, and a label that others of such a name have not.
+_BESIDE = {"canary": text_of.SHARE, "front": ROLE}
+#: What a person may have given the server, and neither a canary nor a front would have.
+_OWN = {"networks", "network_mode", "env_file", "extends"}
 
-_TEXT = """\
-# {model}, version {version}, as `sixfold deploy {model} --to compose` wrote it.
-#
-#   docker compose --project-name {project} up --detach --wait
-#   docker compose --project-name {project} down
-#
-# The first returns when it answers, the second ends it after the requests in flight. The project's
-# name can be left out where `.env` beside this file says it. Without a name it is the folder's, and
-# another file in a folder of that name would take this one's container away.
-#
-# Debian's docker-compose 1.29 reads it too, but has no `--wait`. Compose replaces a container by
-# ending it first: a new version is away for some seconds. `sixfold deploy {model} --to docker` and
-# `--to kubernetes` change versions without a gap.
-services:
-"""
-
-_SERVER = """\
-  {name}:
-    image: {image}
-{ports}    restart: unless-stopped
-    stop_grace_period: 45s
-    # The image has a health check: ready is who has answered the model's own input example.
-    read_only: true
-    tmpfs: ["/tmp:size=64m,mode=1777"]
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
-    pids_limit: 256
-    cpus: {cpu}
-    mem_limit: {memory}m
-    memswap_limit: {memory}m
-    labels:
-      {label_model}: {model_quoted}
-      {label_version}: {version_quoted}
-"""
-
-_PORTS = """\
-    # Open on this machine only; before anybody else is let in, put a proxy with TLS in front of it.
-    ports: ["127.0.0.1:{port}:8080"]
-"""
-
-_FRONT = """\
-  front:
-    # Keeps the port and deals out the predictions, {share} % of them to the canary; all else, and
-    # what the canary does not answer, is the server's.
-    image: {image}
-    entrypoint: [python, /{file}]
-    command: ["8080", server, "8080", canary, "{share}"]
-    volumes: ["./{file}:/{file}:ro"]
-    depends_on: [server]
-{ports}    restart: unless-stopped
-    stop_grace_period: 45s
-    read_only: true
-    cap_drop: [ALL]
-    security_opt: ["no-new-privileges:true"]
-    pids_limit: 256
-    mem_limit: 128m
-    labels:
-      {label_model}: {model}
-      {label_role}: front
-"""
-
-#: Where a service or a section begins, by the two columns that it may begin in.
-_PIECES = re.compile(r"^(?=  \w|\S)", re.MULTILINE)
-_PORT_LINES = re.compile(r'(?:    #[^\n]*\n)?    ports: \["127\.0\.0\.1:\d+:8080"\]\n')
+#: Where a section begins, or an entry of one, by two columns.
+_PIECES = re.compile(r"^(?=  [^\s#]|\S)", re.MULTILINE)
+_TRAIL = re.compile(r"(?:^(?:  #[^\n]*)?\n)*\Z", re.MULTILINE)
+_PORTS = re.compile(r'(?:    #[^\n]*\n)?    ports: \["127\.0\.0\.1:(\d+):8080"\]\n')
 _IMAGE = re.compile(r"^    image: (.*)$", re.MULTILINE)
+_FIRST = re.compile(r"# .*, version .*, as `sixfold deploy .*` wrote it\.\n")
 
 
-def render(release: Release, wanted: Wanted) -> str:
-    """The file's text."""
-    text = _TEXT.format(
-        model=release.model, version=release.version, project=deployment(release.model)
-    )
-    text += service("server", release, wanted, ports=_PORTS.format(port=wanted.port or _PORT))
-    if wanted.token_file:
-        text += (
-            "\nsecrets:\n  token:\n"
-            f"    file: {quoted(str(wanted.token_file.absolute()))}  # readable by user 10001\n"
-        )
-    return text + volumes(wanted)
+@dataclass
+class _Piece:
+    """A section's line, an entry of a section, or a comment.
+
+    Attributes
+    ----------
+    section, name : str
+        '' for what has none.
+    text : str
+    trail : str
+        Empty lines and comments before what follows.
+    """
+
+    section: str
+    name: str
+    text: str
+    trail: str = ""
 
 
-def service(
-    name: str, release: Release, wanted: Wanted, ports: str = "", asks_token: bool = False
-) -> str:
-    """A version as a service of that name; `asks_token` if the file has a token's secret."""
-    text = _SERVER.format(
-        name=name,
-        image=quoted(release.image),
-        ports=ports,
-        cpu=f"{wanted.cpu:g}",
-        memory=wanted.memory >> 20,
-        label_model=MODEL,
-        label_version=VERSION,
-        model_quoted=quoted(release.model),
-        version_quoted=quoted(release.version),
-    )
-    asks_token = asks_token or wanted.token_file is not None
-    environment = settings(wanted)
-    if asks_token:
-        environment["SIXFOLD_TOKEN_FILE"] = "/run/secrets/token"  # noqa: S105  a path
-    if environment:
-        lines = [f"      {name}: {quoted(value)}\n" for name, value in environment.items()]
-        text += "    environment:\n" + "".join(lines)
-    if wanted.record:
-        text += _volume(wanted.record)
-    if asks_token:
-        text += "    # The file is mounted as it is: user 10001 must be able to read it.\n"
-        text += "    secrets: [token]\n"
-    return text
-
-
-def volumes(wanted: Wanted) -> str:
-    """The volumes of the file."""
-    if not wanted.record or wanted.record.folder:
-        return ""
-    return f"\nvolumes:\n  recordings: {{name: {compose_volume_name(wanted.model)}}}\n"
+class _Unlike(Exception):
+    """The file is not as it was written."""
 
 
 def has_canary(text: str) -> bool:
-    """Whether a file has one, and so a front."""
-    return "\n  canary:\n" in text
+    """Whether a file has one of ours, and so a front."""
+    return f"\n      {text_of.SHARE}: " in text
 
 
-def with_canary(text: str, release: Release, wanted: Wanted) -> str:
-    """The text of a file of ours with a canary beside its server, in place of one that was there.
+def written_anew(text: str, release: Release, wanted: Wanted) -> str:
+    """A file's text with a version as its server, or as a canary beside that.
 
-    What else a person has changed or put into it stays.
+    Parameters
+    ----------
+    text : str
+        Of the file that is there; '' for a new one. A token and a port in it stay where no others
+        are given.
+    release : Release
+    wanted : Wanted
 
     Raises
     ------
     UserError
-        Its server or its port cannot be found in it.
+        The file is not as it was written.
     """
-    pieces, names, section = _PIECES.split(text), [], ""
-    for piece in pieces:
-        is_inside = piece.startswith("  ")
-        section = section if is_inside or piece.startswith("#") else piece.partition(":")[0]
-        names.append(piece.partition(":")[0].strip() if is_inside and section == _SERVICES else "")
-    keeps_port = "front" if "front" in names else "server"
+    pieces = _pieces(text.rstrip("\n") + "\n" if text else f"{text_of.head(release)}services:\n")
     try:
-        server, front = (pieces[names.index(name)] for name in ("server", keeps_port))
-        ports, image = _PORT_LINES.findall(front)[0], _IMAGE.findall(server)[0]
-    except (ValueError, IndexError):
+        before = yaml.safe_load(text) if text else {_SERVICES: {}}
+        _put_services(pieces, before[_SERVICES], release, wanted)
+        _put(pieces, _SECRETS, "token", text_of.secret(wanted))
+        _put(pieces, _VOLUMES, "recordings", text_of.recordings(wanted))
+        found = "".join(piece.text + piece.trail for piece in pieces)
+        if not wanted.canary:
+            found = _FIRST.sub(lambda _: text_of.head(release).partition("\n")[0] + "\n", found, 1)
+        if _others(before) != _others(yaml.safe_load(found)):
+            raise _Unlike
+    except (_Unlike, LookupError, TypeError, AttributeError, yaml.YAMLError):
         raise UserError(
-            f'expected a server with ports: ["127.0.0.1:{_PORT}:8080"] in the file, got another; '
-            "deploy without --canary once, which writes it anew"
+            "expected the file as it was written: a service `server` with ports: "
+            f'["127.0.0.1:{text_of.PORT}:8080"], without networks of its own, no other service '
+            "called canary or front; got another; move it away, or name another folder: --write"
         ) from None
-    asks_token = "    secrets: [token]\n" in server
-    share = f'      {SHARE}: "{wanted.canary}"\n'
-    canary = service("canary", release, wanted, asks_token=asks_token)
-    labels = f"    labels:\n      {MODEL}: "
-    canary = canary.replace(labels, labels.replace("\n", f"\n{share}", 1), 1)
-    new_front = _FRONT.format(
-        share=wanted.canary,
-        image=image,
-        file=FRONT_FILE,
-        ports=ports,
-        label_model=MODEL,
-        label_role=ROLE,
-        model=quoted(release.model),
-    )
-    kept = {"server": server.replace(ports, "") + canary + new_front, "canary": "", "front": ""}
-    found = "".join(kept.get(name, piece) for name, piece in zip(names, pieces, strict=True))
-    return found if "\nvolumes:\n" in found else found + volumes(wanted)
+    return found
 
 
-def _volume(asked: Recording) -> str:
-    """Where requests are recorded, in the service."""
-    if not asked.folder:
-        return f'    volumes: ["recordings:{INSIDE}"]\n'
-    user, volume = quoted(folder_owner(asked.folder)), quoted(f"{asked.folder}:{INSIDE}")
-    return f"    user: {user}  # who owns the folder\n    volumes: [{volume}]\n"
+def _pieces(text: str) -> list[_Piece]:
+    found, section = [], ""
+    for piece in _PIECES.split(text):
+        is_entry = piece.startswith("  ")
+        if not is_entry and not piece.startswith("#"):
+            section = piece.partition(":")[0]
+        trail = _TRAIL.search(piece)
+        end = trail.start() if trail else len(piece)
+        name = piece.partition(":")[0].strip(" \"'") if is_entry else ""
+        found.append(_Piece(section, name, piece[:end], piece[end:]))
+    return found
 
 
-def quoted(text: str) -> str:
-    """As Compose reads it, to whom a dollar begins a variable's name."""
-    return json.dumps(text).replace("$", "$$")
+def _put_services(
+    pieces: list[_Piece], before: dict[str, Any], release: Release, wanted: Wanted
+) -> None:
+    """Put the services that are ours, and take away those that are no longer."""
+    services = {piece.name: piece for piece in pieces if piece.section == _SERVICES and piece.name}
+    if not services:
+        port = wanted.port or text_of.PORT
+        asks_token = wanted.token_file is not None
+        _put(pieces, _SERVICES, "server", text_of.server(release, wanted, port, asks_token))
+        return
+    server, beside = services["server"], [name for name in _BESIDE if name in services]
+    if not all(_BESIDE[name] in before[name]["labels"] for name in beside):
+        raise _Unlike
+    ports = _PORTS.search(services.get("front", server).text)
+    image = _IMAGE.search(server.text)
+    if ports is None or image is None:
+        raise _Unlike
+    asks_token = _asks_token(before["server"], server.text)
+    if wanted.canary:
+        if _OWN & before["server"].keys():
+            raise _Unlike
+        server.text = server.text.replace(ports[0], "")
+        server.text += text_of.canary(release, wanted, asks_token)
+        server.text += text_of.front(release.model, wanted.canary, image[1], ports[0])
+    else:
+        port, asks_token = wanted.port or int(ports[1]), asks_token or wanted.token_file is not None
+        server.text = text_of.server(release, wanted, port, asks_token)
+    for name in beside:
+        services[name].text = ""
+
+
+def _asks_token(server: dict[str, Any], text: str) -> bool:
+    """Whether the server asks for the file's token, which a canary must ask for too."""
+    is_ours = text_of.ASKS_TOKEN in text
+    names = str(server.get("environment", ""))
+    if not is_ours and ("secrets" in server or "SIXFOLD_TOKEN" in names):
+        raise _Unlike
+    return is_ours
+
+
+def _put(pieces: list[_Piece], section: str, name: str, text: str) -> None:
+    """Put an entry into a section, in place of the one that is there."""
+    if not text:
+        return
+    inside = [piece for piece in pieces if piece.section == section]
+    for piece in inside:
+        if piece.name == name:
+            piece.text = text
+            return
+    if inside and inside[0].text != f"{section}:\n":
+        raise _Unlike
+    if not inside:
+        inside = [_Piece(section, "", f"\n{section}:\n")]
+        pieces += inside
+    pieces.insert(pieces.index(inside[0]) + 1, _Piece(section, name, text))
+
+
+def _others(whole: dict[str, Any]) -> dict[str, Any]:
+    """All of a file that is not ours."""
+    ours = {_SERVICES: {"server", *_BESIDE}, _SECRETS: {"token"}, _VOLUMES: {"recordings"}}
+    found = dict(whole)
+    for section, names in ours.items():
+        entries = found.pop(section, None) or {}
+        found[section] = {name: entry for name, entry in entries.items() if name not in names}
+    return found

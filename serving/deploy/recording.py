@@ -14,6 +14,7 @@ from training.sizes import parse_size
 
 #: Of what Compose has made.
 PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
 #: In the container.
 INSIDE = "/recordings"
 #: The image's user and group, who own that folder there.

@@ -1,17 +1,16 @@
 """What is in Production, what is built, what answers where, and whether that is one version."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from serving.deploy import manifests
-from serving.deploy.compose_file import SHARE
+from serving.deploy.compose_text import SHARE
 from serving.deploy.front import HOST, ROLE, published_port
 from serving.deploy.front import find as find_container
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
 from serving.deploy.names import MODEL, deployment, slug
-from serving.deploy.recording import PROJECT
+from serving.deploy.recording import PROJECT, SERVICE
 from serving.deploy.servers import share_of
 from serving.labels import MODEL as IMAGE_MODEL
 from serving.labels import VERSION
@@ -19,9 +18,6 @@ from training.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-#: What Compose calls a canary's container ends so, the server's alike.
-_SERVICE = re.compile(r"canary(?=[-_]\d+$)")
 
 
 @dataclass(frozen=True)
@@ -168,13 +164,14 @@ def in_docker(engine: Any, model: str) -> list[Deployed]:
     name = deployment(model)
     there = engine.containers.list(all=True, filters={"label": f"{MODEL}={model}"})
     fronts = {c.labels.get(PROJECT, ""): c for c in there if c.labels.get(ROLE) == "front"}
+    servers = {c.labels.get(PROJECT): c.name for c in there if c.labels.get(SERVICE) == "server"}
     fronts[""] = find_container(engine, f"{name}-front", model)
     for container in there:
         labels = container.labels
         project = labels.get(PROJECT, "")
         if project:
             share = int(labels.get(SHARE, "100"))
-            beside = _SERVICE.sub("server", container.name) if share < 100 else ""
+            beside = servers.get(project, f"{project}_server") if share < 100 else ""
         else:
             share = 100 if container.name == name else share_of(name, container.name)
             beside = name if share < 100 else ""

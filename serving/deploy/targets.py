@@ -59,7 +59,7 @@ def _to_compose(
     from serving.engine import reported as engine_reported
 
     folder = folder or compose.default_folder(wanted.model)
-    before = compose.check(wanted, folder)  # before an image is built for nothing
+    compose.check(wanted, folder)  # before an image is built for nothing
     with reported("deploying"), engine_reported("deploying"):
         found = release(client, wanted, say)
     path = compose.write(found, wanted, folder)
@@ -71,7 +71,7 @@ def _to_compose(
         "share": wanted.canary or 100,
         "said": [
             f"{path} is written for {found.model} version {found.version}{share}",
-            compose.command(path, found.model, before),
+            compose.command(path, found.model),
         ],
     }
 

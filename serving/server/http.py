@@ -44,20 +44,25 @@ class Connection(ShortWay):
         self._take_held()
 
     def _read(self, data: bytes) -> None:
+        while data:
+            data = self._parse(data)
+
+    def _parse(self, data: bytes) -> bytes:
+        """Have the parser read what came; returns what it is to read then."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
             self.send_400_response("")
-            return
+            return b""
         except httptools.HttpParserUpgrade as offer:
-            self._decline(data[offer.args[0] :])
-            return
+            return self._declined(data[offer.args[0] :])
         if self._short is not None:
             self._take_long_way()
         if self._in_head:
             self._head += len(data)
             if self._head > _LONGEST_HEAD:
                 self.send_400_response("")
+        return b""
 
     def on_message_begin(self) -> None:
         """A request begins; what only the long way needs is made there."""
@@ -168,16 +173,16 @@ class Connection(ShortWay):
         if self._content:
             super().on_body(self._content)
 
-    def _decline(self, rest: bytes) -> None:
-        """Read the request again, without the offer."""
+    def _declined(self, rest: bytes) -> bytes:
+        """The request that made an offer without it, to be read again, and what follows."""
         method = self.parser.get_method()
         if method == b"CONNECT":  # which is nothing but an offer
             self.send_400_response("")
-            return
+            return b""
         head = without_offer(method, self.url, self.headers)
         self._offered = False
         self.parser = httptools.HttpRequestParser(self)
-        self._take(head + rest)  # what comes next is for who called this
+        return head + rest
 
     def _watch(self, seconds: float) -> None:
         self.timeout_keep_alive_task = self.loop.call_later(

@@ -1,6 +1,7 @@
 """The Compose file: what it grants, and that a person's own file stays."""
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from serving.deploy import compose, compose_file
+from serving.deploy import compose
+from serving.deploy.compose_file import written_anew
+from serving.deploy.compose_text import FRONT_FILE
 from serving.deploy.front import program
 from serving.deploy.recording import Recording
 from serving.deploy.wanted import Release, Wanted
@@ -18,7 +21,7 @@ from training.errors import UserError
 
 def test_the_server_can_do_little() -> None:
     wanted = Wanted("churn", port=9000, cpu=0.5, memory=256 << 20, workers=2)
-    whole = yaml.safe_load(compose_file.render(CHURN, wanted))
+    whole = yaml.safe_load(written_anew("", CHURN, wanted))
     assert set(whole) == {"services"}
     (server,) = whole["services"].values()
     assert server["image"] == CHURN.image
@@ -36,7 +39,7 @@ def test_the_server_can_do_little() -> None:
 def test_a_token_is_a_file_and_not_in_the_text(tmp_path: Path) -> None:
     file = tmp_path / "token: a name"
     file.write_text("s3cret")
-    text = compose_file.render(CHURN, Wanted("churn", token_file=file))
+    text = written_anew("", CHURN, Wanted("churn", token_file=file))
     whole = yaml.safe_load(text)
     assert "s3cret" not in text
     assert whole["secrets"] == {"token": {"file": str(file)}}
@@ -46,7 +49,7 @@ def test_a_token_is_a_file_and_not_in_the_text(tmp_path: Path) -> None:
 
 
 def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
-    whole = yaml.safe_load(compose_file.render(CHURN, Wanted("churn", record=Recording())))
+    whole = yaml.safe_load(written_anew("", CHURN, Wanted("churn", record=Recording())))
     (server,) = whole["services"].values()
     assert server["volumes"] == ["recordings:/recordings"]
     assert whole["volumes"] == {"recordings": {"name": "sixfold-churn_recordings"}}
@@ -59,7 +62,7 @@ def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
     os.chown(folder, 12345, -1) if os.geteuid() == 0 else None
     owner = folder.stat()
     wanted = Wanted("churn", record=Recording(folder=folder))
-    whole = yaml.safe_load(compose_file.render(CHURN, wanted))
+    whole = yaml.safe_load(written_anew("", CHURN, wanted))
     (server,) = whole["services"].values()
     assert server["volumes"] == [f"{folder}:/recordings"]
     assert server["user"] == f"{owner.st_uid}:{owner.st_gid}"
@@ -68,7 +71,7 @@ def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", ["churn", 'a "quoted": name', "#1", "naïve {x}", "yes", "$HOME"])
 def test_any_name_is_text(model: str) -> None:
-    whole = yaml.safe_load(compose_file.render(Release(model, "1", "", "a:1"), Wanted(model)))
+    whole = yaml.safe_load(written_anew("", Release(model, "1", "", "a:1"), Wanted(model)))
     (server,) = whole["services"].values()
     assert server["labels"]["sixfold.deployment"] == model.replace("$", "$$"), "as Compose reads it"
 
@@ -80,7 +83,7 @@ def test_a_dollar_begins_no_variable(tmp_path: Path) -> None:
     os.chown(folder, 12345, -1) if os.geteuid() == 0 else None
     asked = Recording(folder=folder)
     wanted = Wanted("churn", token_file=file, record=asked, traces="http://$host:4318")
-    text = compose_file.render(replace(CHURN, version="$1", image="$image"), wanted)
+    text = written_anew("", replace(CHURN, version="$1", image="$image"), wanted)
     server = yaml.safe_load(text)["services"]["server"]
     said = [server["image"], server["labels"]["sixfold.version"], *server["volumes"]]
     said += [yaml.safe_load(text)["secrets"]["token"]["file"], *server["environment"].values()]
@@ -153,8 +156,8 @@ def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None
     assert services["front"]["ports"] == ports == ["127.0.0.1:9000:8080"]
     assert services["front"]["command"] == ["8080", "server", "8080", "canary", "10"]
     assert services["front"]["image"] == CHURN.image
-    assert services["front"]["volumes"] == ["./front.py:/front.py:ro"]
-    assert (tmp_path / "front.py").read_text() == program()
+    assert services["front"]["volumes"] == ["./sixfold-front.py:/sixfold-front.py:ro"]
+    assert (tmp_path / FRONT_FILE).read_text() == program()
     found = services["canary"]
     assert (found["image"], found["cpus"], found["mem_limit"]) == ("churn:4", 0.5, "512m")
     assert found["secrets"] == ["token"]
@@ -176,11 +179,18 @@ def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None
     assert again["services"]["server"] == services["server"]
     assert again["volumes"] == whole["volumes"]
 
-    text = path.read_text()
-    assert written(tmp_path, NEXT, replace(stable, port=0))["services"].keys() == {"server"}
-    assert not (tmp_path / "front.py").exists()
-    assert compose.command(path, "churn", text).count(" --remove-orphans") == 1
-    assert "--remove-orphans" not in compose.command(path, "churn", path.read_text())
+    # The version for all: with the port and the token that are there.
+    last = written(tmp_path, NEXT, Wanted("churn"))
+    assert list(last["services"]) == ["server", "mine"]
+    assert last["services"]["server"] == before["services"]["server"] | {
+        "image": "churn:4",
+        "labels": {"sixfold.deployment": "churn", "sixfold.version": "4"},
+    }
+    assert last["secrets"] == before["secrets"]
+    assert path.read_text().startswith("# churn, version 4, as ")
+    assert " --remove-orphans" in compose.command(path, "churn")
+    written(tmp_path, NEXT, canary)
+    assert "--remove-orphans" not in compose.command(path, "churn")
 
 
 def test_a_canary_that_cannot_be(tmp_path: Path) -> None:
@@ -192,10 +202,70 @@ def test_a_canary_that_cannot_be(tmp_path: Path) -> None:
         compose.write(NEXT, replace(canary, port=9000), tmp_path)
     text = path.read_text().replace('ports: ["127.0.0.1:8080:8080"]', "ports: [8080]")
     path.write_text(text)
-    with pytest.raises(UserError, match="got another; deploy without --canary once"):
+    with pytest.raises(UserError, match="got another; move it away"):
         compose.write(NEXT, canary, tmp_path)
     assert path.read_text() == text
-    assert not (tmp_path / "front.py").exists()
+    assert not (tmp_path / FRONT_FILE).exists()
+
+
+def canary_in(change: Callable[[str], str], folder: Path) -> tuple[str, str]:
+    """A person's file, and what becomes of it."""
+    path = compose.write(CHURN, Wanted("churn"), folder)
+    path.write_bytes(change(path.read_text()).encode())
+    text = path.read_text()
+    compose.write(NEXT, Wanted("churn", canary=10, record=Recording()), folder)
+    return text, path.read_text()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("restart: unless", "restart: &how unless"),
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: f"{text}# the end",
+        lambda text: f"x-mine:\n  server: {{a: 1}}\n{text}networks:\n  canary: {{}}\n",
+        lambda text: f"{text}\nvolumes:\n  mine: {{}}\n",
+        lambda text: text.replace("  server:", "  # by hand\n  mine: {image: a}\n\n  server:"),
+        lambda text: text.replace("  server:", '  "mine": {image: a}\n  server:'),
+        lambda text: f"{text}  # after it\n  'mine': {{image: a}}\n",
+    ],
+)
+def test_a_file_that_was_changed_gets_a_canary(
+    tmp_path: Path, change: Callable[[str], str]
+) -> None:
+    before, after = map(yaml.safe_load, canary_in(change, tmp_path))
+    assert after["services"]["front"]["ports"] == before["services"]["server"].pop("ports")
+    assert after["services"].pop("canary")["image"] == "churn:4"
+    del after["services"]["front"]
+    recorded = {"recordings": {"name": "sixfold-churn_recordings"}}
+    assert after == before | {"volumes": before.get("volumes", {}) | recorded}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("  server:", "  canary: {image: mine}\n  server:"),
+        lambda text: text.replace("  server:", '  front:\n    image: "mine"\n  server:'),
+        lambda text: text.replace("\n    ", "\n      "),
+        lambda text: text.replace("services:\n", "services:\n  - "),
+        lambda text: text.replace("services:", "x-services:"),
+        lambda text: text.replace("    read_only", "\tread_only"),
+        lambda text: text.replace("    read_only", "    secrets: [token, more]\n    read_only"),
+        lambda text: text.replace("    read_only", "    networks: [inner]\n    read_only"),
+        lambda text: text.replace(
+            "    read_only", '    environment: {SIXFOLD_TOKEN: "a"}\n    read_only'
+        ),
+        lambda text: f"{text}volumes: {{mine: {{}}}}\n",
+    ],
+)
+def test_a_file_that_is_no_longer_as_ours_is_left_alone(
+    tmp_path: Path, change: Callable[[str], str]
+) -> None:
+    with pytest.raises(UserError, match="got another; move it away"):
+        canary_in(change, tmp_path)
+    text = (tmp_path / compose.FILE).read_text()
+    assert "churn:4" not in text
+    assert not (tmp_path / FRONT_FILE).exists()
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:

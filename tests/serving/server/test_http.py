@@ -411,3 +411,30 @@ def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
             return (await answered)[0]
 
     assert asyncio.run(ask()) == b"HTTP/1.1 503 Service Unavailable"
+
+
+def test_offers_that_come_together_are_all_answered(served: App) -> None:
+    offers = [whole(b"GET /version HTTP/1.1\nconnection: upgrade\nupgrade: x\n")] * 1_000
+
+    async def ask() -> list[bytes]:
+        async with connected(served) as (connection, reader, _):
+            connection.data_received(b"".join(offers))
+            return [(await whole_answer(reader))[0] for _ in offers]
+
+    assert set(asyncio.run(ask())) == {b"HTTP/1.1 200 OK"}
+
+
+def test_the_end_of_the_server_waits_for_an_offer_that_is_under_way(served: App) -> None:
+    asked = request(2.5, OFFER)
+
+    async def ask() -> bytes:
+        async with connected(served) as (connection, reader, _):
+            for _ in range(2):
+                connection.data_received(asked)
+                await whole_answer(reader)
+            connection.data_received(asked[:-50])
+            connection.shutdown()
+            connection.data_received(asked[-50:])
+            return (await whole_answer(reader))[0]
+
+    assert asyncio.run(ask()) == b"HTTP/1.1 200 OK"
