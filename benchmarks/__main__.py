@@ -48,7 +48,7 @@ def main() -> int:
         "serving": partial(serving.measure, candidates=chosen),
         "scaling": partial(scaling.measure, candidates=chosen),
     }
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the children, removes folders
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends children, removes folders
     results = []
     for name in given.names or _MEASUREMENTS:
         _say(f"measuring {name}, rounds: {given.rounds}")
@@ -74,4 +74,7 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
