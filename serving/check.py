@@ -61,8 +61,9 @@ def check_image(engine: Any, image: Any, version: Version, say: Callable[[str], 
         printed = run_in(container, ["python", "-c", run_script(), *words])
         try:
             found = json.loads(printed)
-        except ValueError:
-            raise SixfoldError(_refusal("ready", last_line(container) or printed[-300:])) from None
+        except ValueError:  # it has ended, or what tries it has failed
+            said = printed.strip().rpartition("\n")[2][:300] or last_line(container)
+            raise SixfoldError(_refusal("ready", said)) from None
         if failed := [(name, said) for name, said in found["checks"] if said]:
             name, said = failed[0]
             if name == "ready" and (last := last_line(container)):

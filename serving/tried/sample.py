@@ -21,7 +21,7 @@ class Sample:
         sample = json.loads((bundle / "sample.json").read_text())
         self.rows: list[dict[str, Any]] = sample["rows"]
         self.raw: list[Any] = sample["predictions"]
-        self.classes: list[Any] | None = schema["target"]["classes"]
+        self.classes: list[Any] | None = schema["target"].get("classes")
         self.columns = list(self.rows[0])
 
     def values(self) -> list[list[Any]]:

@@ -25,11 +25,12 @@ _ROWS = 5_000  # more than are sent at a time
 class Served:
     """A model in Production in a folder's store, and the table that it is asked about."""
 
-    def __init__(self, folder: Path, algorithm: str, text: bool) -> None:
+    def __init__(self, folder: Path, algorithm: str, kind: str) -> None:
         self.folder = folder
         self.name = f"predicted-{secrets.token_hex(3)}"
-        frame = frame_of("all", "binary", 400)
-        frame = frame if text else frame.drop(columns="t")
+        self.is_regression = kind == "values"
+        frame = frame_of("all", "regression" if self.is_regression else "binary", 400)
+        frame = frame if kind == "text" else frame.drop(columns="t")
         frame.to_parquet(folder / "table.parquet")
         self.rows = frame.drop(columns="y").iloc[np.arange(_ROWS) % len(frame)]
         self.rows.insert(0, "customer", [f"no. {i}" for i in range(_ROWS)])
@@ -45,21 +46,20 @@ class Served:
 
     def check(self, found: pd.DataFrame) -> None:
         assert found["customer"].tolist() == self.rows["customer"].tolist()
-        assert found["prediction"].tolist() == self.model.predict(self.rows).tolist()
-        np.testing.assert_allclose(
-            found[["probability_no", "probability_yes"]],
-            self.model.predict_raw(self.rows),
-            rtol=1e-5,
-            atol=1e-6,
-        )
+        values = ["prediction"]
+        if not self.is_regression:
+            assert found["prediction"].tolist() == self.model.predict(self.rows).tolist()
+            values = ["probability_no", "probability_yes"]
+        expected = self.model.predict_raw(self.rows).reshape(len(found), -1)
+        np.testing.assert_allclose(found[values], expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.fixture(scope="module", params=["compiled", "text"])
+@pytest.fixture(scope="module", params=["compiled", "text", "values"])
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("predict")
-    served = Served(folder, "gradient_boosting:lightgbm", request.param == "text")
+    served = Served(folder, "gradient_boosting:lightgbm", request.param)
     engine = docker.from_env()
     try:
         yield served

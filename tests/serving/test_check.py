@@ -1,12 +1,15 @@
 """A command in a container that ends meanwhile: the engine says so in more than one way."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from docker.errors import APIError
 
+from registry.version import Version
+from serving import check
 from serving.check import run_in
+from training.errors import SixfoldError
 
 
 class Container:
@@ -44,3 +47,23 @@ def test_a_failure_of_the_engine_is_none_of_the_containers() -> None:
 )
 def test_what_is_printed_or_else_its_errors(printed: tuple[Any, Any], found: str) -> None:
     assert run_in(Container("running", printed=printed), ["true"]) == found
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        ((None, b"Traceback\n  File x\nKeyError: 'classes'\n"), "KeyError: 'classes'"),
+        ((None, None), "the server's last words"),
+    ],
+)
+def test_what_has_failed_is_said(
+    monkeypatch: pytest.MonkeyPatch, printed: tuple[Any, Any], said: str
+) -> None:
+    """Whether that is what tries the image or the server in it."""
+    container = Container("running", printed=printed)
+    container.logs = lambda tail: b"ready\nthe server's last words\n"  # type: ignore[attr-defined]
+    container.remove = lambda force: None  # type: ignore[attr-defined]
+    monkeypatch.setattr(check, "run", lambda *_, **__: container)
+    image, version = SimpleNamespace(labels={}, id="a"), SimpleNamespace(model="churn", version="1")
+    with pytest.raises(SixfoldError, match=f"and is not kept: {said}$"):
+        check.check_image(None, image, cast("Version", version), lambda _: None)

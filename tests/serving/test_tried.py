@@ -16,7 +16,9 @@ from serving.tried import asking, run_script, smoke_script
 from serving.tried.example import VARIES, Example
 from serving.tried.sample import Sample
 from tests.serving.foreign import bundle_of, save_drawing_model, save_python_model
+from tests.serving.server.bundles import LEVELS, NUMBERS, write_bundle
 from tests.serving.server.running import running
+from training.schema import Schema
 
 
 def sample(folder: Path, classes: list[Any] | None, predictions: list[Any]) -> Sample:
@@ -24,6 +26,15 @@ def sample(folder: Path, classes: list[Any] | None, predictions: list[Any]) -> S
     (folder / "schema.json").write_text(json.dumps({"target": {"classes": classes}}))
     (folder / "sample.json").write_text(json.dumps({"rows": rows, "predictions": predictions}))
     return Sample(folder)
+
+
+@pytest.mark.parametrize("schema", [NUMBERS, LEVELS], ids=["values", "classes"])
+def test_the_recorded_sample_is_read_as_it_is_written(tmp_path: Path, schema: Schema) -> None:
+    write_bundle(tmp_path, schema)
+    found = Sample(tmp_path)
+    assert found.classes == schema.target.classes
+    assert len(found.rows) == len(found.raw) > 0
+    assert ("params" in found.request()) == (schema.target.classes is not None)
 
 
 def test_it_is_the_standard_library_alone() -> None:
