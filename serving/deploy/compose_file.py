@@ -88,8 +88,9 @@ def written_anew(text: str, release: Release, wanted: Wanted) -> str:
     except (_Unlike, LookupError, TypeError, AttributeError, yaml.YAMLError):
         raise UserError(
             "expected the file as it was written: a service `server` with ports: "
-            f'["127.0.0.1:{text_of.PORT}:8080"], without networks of its own, no other service '
-            "called canary or front; got another; move it away, or name another folder: --write"
+            f'["127.0.0.1:{text_of.PORT}:8080"], without networks or a token of its own, no '
+            "other service called canary or front; got another; move it away, or name another "
+            "folder: --write"
         ) from None
     return found
 
