@@ -3,12 +3,14 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
 import pytest
 
-from serving.server.bundle import load_predictor, read_bundle
+from serving.server.bundle import OnnxPredictor, load_predictor, read_bundle
+from serving.server.cells import Cells
 from serving.server.errors import Unservable
 from tests.serving.server.bundles import LEVELS, MIXED, NUMBERS, Linear, sample_rows, write_bundle
 from training.schema import Schema
@@ -32,6 +34,24 @@ def test_a_row_alone_is_predicted_as_among_others(tmp_path: Path, schema: Schema
     with ThreadPoolExecutor(3) as threads:  # large bodies, even of one row, have threads
         alone = list(threads.map(predictor.predict, [rows[at : at + 1] for at in range(len(rows))]))
     np.testing.assert_allclose(np.concatenate(alone), predictor.predict(rows), rtol=1e-12)
+
+
+def test_rows_alone_in_several_threads(tmp_path: Path) -> None:
+    model = write_bundle(tmp_path, NUMBERS)
+    bundle = read_bundle(tmp_path)
+    predictor = OnnxPredictor(bundle)
+
+    def differences(seed: int) -> float:
+        rows = np.random.default_rng(seed).normal(size=(300, 6))
+        found = []
+        for row in rows:
+            read = predictor.read(Cells(rows=[row.tolist()]))
+            sleep(0)  # another thread may read its own now
+            found.append(predictor.predict(read)[0])
+        return float(np.abs(np.array(found) - model.raw(rows)).max())
+
+    with ThreadPoolExecutor(4) as threads:
+        assert max(threads.map(differences, range(8))) < 1e-9
 
 
 def test_another_model_is_not_served(tmp_path: Path) -> None:

@@ -56,6 +56,29 @@ def test_numbers_only(table: tuple[Schema, list[list[Any]]]) -> None:
     np.testing.assert_array_equal(found, trained(schema, plain))
 
 
+@settings(max_examples=200, deadline=None)
+@given(tables(kinds=("numeric",)))
+def test_a_row_into_memory_that_is_there(table: tuple[Schema, list[list[Any]]]) -> None:
+    schema, rows = table
+    reader = RowReader(schema)
+    for row in rows:
+        into = np.full((1, reader.width), -7.5)
+        if reader.read_one(Cells(rows=[row]), into):
+            np.testing.assert_array_equal(into, trained(schema, [row]))
+        else:
+            assert (into == -7.5).all()
+
+
+def test_which_rows_are_written_at_once() -> None:
+    reader, into = RowReader(NUMBERS), np.zeros((1, 6))
+    assert reader.read_one(Cells(rows=[[1.5, -2, True, 1e300 * 0, -3e37, 2**60]]), into)
+    assert into.tolist() == [[1.5, -2.0, 1.0, 0.0, -3e37, 2.0**60]]
+    for cell in (None, "1", [1.0], 10**400, 1e39, float("nan"), float("-inf"), 3e38 * 1.1):
+        assert not reader.read_one(Cells(rows=[[1.0, cell, 1.0, 1.0, 1.0, 1.0]]), into)
+    marked = Schema("regression", NUMBERS.target, NUMBERS.columns, 1, "0", na_values="1.5")
+    assert not RowReader(marked).read_one(Cells(rows=[[1.5] * 6]), into)
+
+
 @pytest.mark.parametrize("schema", [NUMBERS, LEVELS], ids=["numbers", "mixed"])
 @pytest.mark.parametrize("count", [1, 16, 17, 100])
 def test_usual_rows(schema: Schema, count: int) -> None:
