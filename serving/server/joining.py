@@ -173,9 +173,13 @@ class Joiner:
             done(error)
             return
         times = seconds + read, predicted, written
-        self._metrics.phases(times)
-        self._metrics.predictions(raw)
-        done((raw, content, times))
+        self._metrics.answering(True)
+        try:
+            done((raw, content, times))
+            self._metrics.phases(times)  # while the client reads its answer
+            self._metrics.predictions(raw)
+        finally:
+            self._metrics.answering(False)
 
 
 def _settle(future: asyncio.Future[Predicted], outcome: Predicted | Exception) -> None:

@@ -9,6 +9,7 @@ import mmap
 from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,7 +34,12 @@ BUCKETS = (
 #: gone.
 UNRECORDED = ("rate", "queue", "disk", "form", "process")
 
-_READY, _IN_FLIGHT, _CONNECTIONS, _ROWS, _JOINED, _RECORDED, _UNSENT, _UNRECORDED = range(8)
+#: Seconds that `/metrics` waits for a worker which has answered and not yet counted.
+_PATIENCE = 0.1
+
+#: What a worker is and does now, and what it has done.
+_NOW = _READY, _IN_FLIGHT, _CONNECTIONS, _ANSWERING = range(4)
+_ROWS, _JOINED, _RECORDED, _UNSENT, _UNRECORDED = range(4, 9)
 _FIXED = _UNRECORDED + len(UNRECORDED)
 
 
@@ -64,13 +70,12 @@ class Metrics:
         self._values, at = at, at + (len(self._classes) or len(self._edges) + 2)
         self._width, self._workers = at, workers
         self._memory = mmap.mmap(-1, 8 * at * workers)
-        self._row = memoryview(self._memory).cast("d")[:at]
+        self._row = self._of(0)
 
     def take(self, worker: int) -> None:
         """Have this process write the row of a worker."""
-        start = worker * self._width
-        self._row = memoryview(self._memory).cast("d")[start : start + self._width]
-        self._row[_READY] = self._row[_IN_FLIGHT] = self._row[_CONNECTIONS] = 0.0
+        self._row = self._of(worker)
+        self.clear(worker)
 
     def ready(self, is_ready: bool) -> None:
         """Say whether this worker answers."""
@@ -78,9 +83,9 @@ class Metrics:
 
     def clear(self, worker: int) -> None:
         """A worker is gone."""
-        start = worker * self._width
-        row = memoryview(self._memory).cast("d")[start : start + self._width]
-        row[_READY] = row[_IN_FLIGHT] = row[_CONNECTIONS] = 0.0
+        row = self._of(worker)
+        for at in _NOW:
+            row[at] = 0.0
 
     def ready_workers(self) -> int:
         """How many workers answer."""
@@ -99,6 +104,10 @@ class Metrics:
     def end(self) -> None:
         """It has been answered."""
         self._row[_IN_FLIGHT] -= 1.0
+
+    def answering(self, is_answering: bool) -> None:
+        """Say whether there is an answer that may have been sent and is not yet counted."""
+        self._row[_ANSWERING] = is_answering
 
     def request(self, route: int, status: int) -> None:
         """A request was answered."""
@@ -176,6 +185,7 @@ class Metrics:
             InfoMetricFamily,
         )
 
+        self._settle()
         counts = self._table().sum(axis=0).tolist()
         bundle = self._bundle
         facts = {"model": bundle.model, "version": bundle.version, "path": bundle.path}
@@ -235,6 +245,16 @@ class Metrics:
             spread = HistogramMetricFamily("sixfold_prediction", "Values predicted.")
             spread.add_metric([], *_histogram(self._edges, values))
             yield spread
+
+    def _settle(self) -> None:
+        """Wait until what the workers have sent is counted."""
+        until = perf_counter() + _PATIENCE
+        for worker in range(self._workers):
+            while self._of(worker)[_ANSWERING] and perf_counter() < until:
+                sleep(0)
+
+    def _of(self, worker: int) -> "memoryview[float]":
+        return memoryview(self._memory).cast("d")[worker * self._width :][: self._width]
 
     def _table(self) -> np.ndarray:
         return np.frombuffer(self._memory, np.float64).reshape(self._workers, self._width)

@@ -23,6 +23,7 @@ import numpy as np
 import orjson
 
 from serving.server.answers import PREDICT, PREDICT_PROBA, Answers
+from serving.server.beginnings import Beginnings
 from serving.server.bodies import CSV, media_type, parse_object
 from serving.server.cells import Cells
 from serving.server.csv_rows import CsvReader
@@ -31,6 +32,7 @@ from serving.server.tables import Tables
 from training.schema import Schema
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_FORMATS, _SPLIT = frozenset(FORMATS), frozenset(("columns", "data", "index"))
 
 Write = Callable[[np.ndarray], bytes]
 
@@ -41,6 +43,7 @@ class ScoringProtocol:
     def __init__(self, schema: Schema, tables: Tables) -> None:
         self._tables = tables
         self._csv = CsvReader(schema, tables)
+        self._beginnings = Beginnings(tables.names)
         self._answers = Answers(schema)
         self._writes: dict[str, Write] = {PREDICT: self._write}
         if PREDICT_PROBA in self._answers.methods:
@@ -62,15 +65,22 @@ class ScoringProtocol:
         """
         if media_type(headers.get(b"content-type")) == CSV:
             return self._csv.read(body), self._write
+        rows = self._beginnings.rows(body)
+        if rows is not None:
+            return self._tables.from_rows(self._tables.names, rows), self._write
         record = parse_object(body)
-        given = [form for form in FORMATS if form in record]
+        given = _FORMATS.intersection(record)
         if len(given) != 1:
             raise bad_request(
                 "format", f"expected exactly one of {', '.join(FORMATS)}, got {len(given)} of them"
             )
         params = record.get("params")
         write = self._write if params is None else self._writes[self._method(params)]
-        return self._forms[given[0]](record[given[0]]), write
+        (form,) = given
+        cells = self._forms[form](record[form])
+        if form == "dataframe_split":
+            self._beginnings.learn(body)
+        return cells, write
 
     def _method(self, params: Any) -> str:
         if not isinstance(params, dict):
@@ -81,11 +91,7 @@ class ScoringProtocol:
         return method
 
     def _split(self, table: Any) -> Cells:
-        if not isinstance(table, dict) or not {"data"} <= table.keys() <= {
-            "columns",
-            "data",
-            "index",
-        }:
+        if not isinstance(table, dict) or "data" not in table or not _SPLIT.issuperset(table):
             raise bad_request(
                 "format", "expected dataframe_split as an object of columns, data and maybe index"
             )

@@ -86,11 +86,13 @@ class ShortWay(HttpToolsProtocol):
                 self._hold(data)
                 return
             if missing == 0:
-                self._take_held()
+                if self._held:
+                    self._take_held()
                 if self._ask(head, data[end:]):
                     return
                 self._is_long = True
-        self._take_held()
+        if self._held:
+            self._take_held()
         before = self._said
         self._read(data)
         self._is_long = False

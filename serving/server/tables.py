@@ -52,11 +52,15 @@ class Tables:
         if not isinstance(header, list) or not isinstance(rows, list):
             raise bad_request("format", "expected columns and data as lists")
         check_count(len(rows), self._max_rows)
-        if set(map(type, rows)) != {list}:
-            raise bad_request("format", "expected every row of data as a list")
-        if set(map(len, rows)) != {len(header)}:
-            raise bad_request("rows", "expected as many values in every row as there are columns")
-        if header == self.names:
+        width = len(header)
+        for row in rows:
+            if type(row) is not list:
+                raise bad_request("format", "expected every row of data as a list")
+            if len(row) != width:
+                raise bad_request(
+                    "rows", "expected as many values in every row as there are columns"
+                )
+        if header is self.names or header == self.names:
             return Cells(rows=rows)
         places = self._places(header)
         return Cells(rows=[[row[at] for at in places] for row in rows])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import lru_cache
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -18,10 +19,14 @@ MALFORMED = (
 
 def answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
     """The whole of an answer."""
+    return b"".join((_head(status, *headers), b"\r\n", body))
+
+
+@lru_cache(maxsize=128)  # the same again and again, until the second is over
+def _head(status: int, *headers: tuple[bytes, bytes]) -> bytes:
     parts = [STATUS_LINE[status]]
     for name, value in headers:
         parts += (name, b": ", value, b"\r\n")
-    parts += (b"\r\n", body)
     return b"".join(parts)
 
 

@@ -1,6 +1,8 @@
 """The counts of all workers add up, and Prometheus' own parser reads them."""
 
 from pathlib import Path
+from threading import Thread
+from time import sleep
 
 import numpy as np
 import pytest
@@ -26,6 +28,26 @@ def counts(metrics: Metrics) -> dict[tuple[str, ...], float]:
         for family in text_string_to_metric_families(text.decode())
         for sample in family.samples
     }
+
+
+def test_what_was_answered_is_waited_for(tmp_path: Path) -> None:
+    metrics = metrics_of(tmp_path, LEVELS)
+    metrics.take(1)
+    metrics.answering(True)
+
+    def count() -> None:
+        sleep(0.02)
+        metrics.predictions(np.array([[0.1, 0.2, 0.7]]))
+        metrics.answering(False)
+
+    counting = Thread(target=count)
+    counting.start()
+    assert counts(metrics)["sixfold_rows_total",] == 1
+    counting.join()
+    metrics.answering(True)  # and is stopped or killed
+    assert counts(metrics)["sixfold_rows_total",] == 1
+    metrics.clear(1)
+    assert metrics._of(1)[:4].tolist() == [0.0] * 4
 
 
 def test_workers_add_up(tmp_path: Path) -> None:
