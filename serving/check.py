@@ -23,6 +23,7 @@ SEALED: dict[str, Any] = {
     "pids_limit": 256,
 }
 _MEMORY = "1g"
+_NOT_RUN = (126, 127, 137)  # a command that could not begin, or was killed
 _PATIENCE, _LONG_PATIENCE = 20.0, 120.0  # a model of others imports what it likes
 
 
@@ -88,11 +89,13 @@ def run_in(container: Any, command: list[str]) -> str:
     from docker.errors import APIError
 
     try:
-        _, (out, err) = container.exec_run(command, demux=True)
+        code, (out, err) = container.exec_run(command, demux=True)
     except APIError:
         container.reload()
         if container.status == "running":
             raise
+        return ""
+    if code in _NOT_RUN:  # what it prints then are the engine's own words
         return ""
     return (out or err or b"").decode(errors="replace")
 

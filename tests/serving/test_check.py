@@ -15,18 +15,21 @@ from training.errors import SixfoldError
 class Container:
     """Answers a command as the engine does, and says how it is."""
 
-    def __init__(self, status: str, refusal: int = 0, printed: tuple[Any, Any] = (None, None)):
+    def __init__(
+        self, status: str, refusal: int = 0, printed: tuple[Any, Any] = (None, None), code: int = 0
+    ):
         self.status = "created"
         self._now = status
         self._refusal = refusal
         self._printed = printed
+        self._code = code
 
     def exec_run(self, command: list[str], demux: bool) -> tuple[int, tuple[Any, Any]]:
         assert command
         assert demux
         if self._refusal:
             raise APIError("not running", SimpleNamespace(status_code=self._refusal))
-        return 0, self._printed
+        return self._code, self._printed
 
     def reload(self) -> None:
         self.status = self._now
@@ -35,6 +38,12 @@ class Container:
 @pytest.mark.parametrize("refusal", [409, 500])  # before the command was made, or after
 def test_one_that_has_ended_prints_nothing(refusal: int) -> None:
     assert run_in(Container("exited", refusal), ["true"]) == ""
+
+
+def test_the_engines_words_are_not_the_commands() -> None:
+    printed = (b"OCI runtime exec failed: exec failed: cannot exec in a stopped state", None)
+    assert run_in(Container("exited", printed=printed, code=126), ["true"]) == ""
+    assert run_in(Container("running", printed=printed, code=126), ["true"]) == ""  # a moment ago
 
 
 def test_a_failure_of_the_engine_is_none_of_the_containers() -> None:
