@@ -4,10 +4,10 @@ import json
 import shlex
 import socket
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from serving import engine as engines
@@ -228,7 +228,7 @@ def _wait(container: Any, url: str) -> None:
             with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:  # noqa: S310
                 if answer.status == 200:
                     return
-        except (urllib.error.URLError, OSError):
+        except (OSError, HTTPException):  # with nobody at a port, a connection may be its own
             pass
         container.reload()
         if container.status in ("exited", "dead"):

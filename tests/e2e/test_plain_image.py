@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,8 @@ def answers_as_recorded(model: Path, *options: str) -> None:
     options = (*options, "--publish", "127.0.0.1::8080", "--env", "MLFLOW_MODELS_WORKERS=1")
     container = docker("run", "--detach", *options, IMAGE)
     try:
-        address = f"http://{docker('port', container, '8080').splitlines()[0]}"
-        wait_until(lambda: answers(f"{address}/ping"), seconds=120)
+        wait_until(lambda: answers(container), seconds=120)
+        address = address_of(container)
         rows, recorded = read_sample(model / "data" / "model" / "sample.json")
         found = predicted(f"{address}/invocations", rows)
     finally:
@@ -88,11 +89,18 @@ def answers_as_recorded(model: Path, *options: str) -> None:
     np.testing.assert_allclose(found, recorded, rtol=1e-5, atol=1e-6)
 
 
-def answers(address: str) -> bool:
+def address_of(container: str) -> str:
+    return f"http://{docker('port', container, '8080').splitlines()[0]}"
+
+
+def answers(container: str) -> bool:
+    """Whether it does; one that has ended is started anew: MLflow's nginx may not open its log."""
+    if docker("inspect", "--format", "{{.State.Running}}", container) != "true":
+        docker("start", container)
     try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
+        with urllib.request.urlopen(f"{address_of(container)}/ping", timeout=5) as answer:
             return bool(answer.status == 200)
-    except OSError:
+    except (OSError, HTTPException, subprocess.CalledProcessError):  # it may end meanwhile
         return False
 
 
