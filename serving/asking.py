@@ -24,8 +24,8 @@ PREDICTION = "prediction"
 _PROBABILITY = "probability_"
 #: Bytes of a request above which its rows are sent in two.
 _ENOUGH = 16 << 20
-#: Bytes of a request that the server takes.
-_MOST = Settings().max_body
+#: Bytes of a request that the server is to take.
+MOST = Settings().max_body
 
 
 class Asked:
@@ -69,9 +69,9 @@ class Asked:
         if len(body) > _ENOUGH and len(part.frame) > 1:
             del body
             return [columns for half in part.halves() for columns in self.predictions(half)]
-        if len(body) > _MOST:
+        if len(body) > MOST:
             raise UserError(
-                f"expected rows of at most {_MOST / 2**20:.3g} MiB as JSON, got "
+                f"expected rows of at most {MOST / 2**20:.3g} MiB as JSON, got "
                 f"{len(body) / 2**20:.3g} MiB in row {part.first:,}; shorten its texts or leave it "
                 "out"
             )

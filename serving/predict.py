@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from serving.asking import PATIENCE, PREDICTION, Asked, taken
+from serving.asking import MOST, PATIENCE, PREDICTION, Asked, taken
 from serving.batches import Part, open_source, parts
 from serving.output import Output, check_kept, check_unlike
 from serving.server.bundle import PYFUNC
@@ -115,8 +115,8 @@ def predict(
         tag = image_of(client, engine, version, say)
         schema, signature = _asked_for(engine, tag)
         check_unlike(keep, taken(schema, signature, keep))
-        options = {"environment": {"SIXFOLD_MAX_SECONDS": str(PATIENCE)}}
-        served = run(engine, tag, 0, 0, _MEMORY, options)
+        limits = {"SIXFOLD_MAX_SECONDS": str(PATIENCE), "SIXFOLD_MAX_BODY": str(MOST)}
+        served = run(engine, tag, 0, 0, _MEMORY, {"environment": limits})
         try:
             asked = Asked(served.url, model, schema)
             say(f"predicting {shown}")

@@ -9,7 +9,9 @@ import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
+from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,6 +25,7 @@ from serving.server.errors import CLOSE, Headers, Refused, unavailable, where
 from serving.server.heads import Heads
 from serving.server.joining import Joiner, Predicted, Times, predict_one
 from serving.server.metrics import Metrics
+from serving.server.receiving import LARGE, Body, Gone, Receive, Room
 from serving.server.routes import OTHER, Answer, Parse, Route, Routes
 from serving.server.settings import Settings
 from serving.server.spoken import spoken
@@ -30,16 +33,14 @@ from serving.server.spoken import spoken
 if TYPE_CHECKING:
     from serving.server.record import Recorder
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Reply = Callable[[int, Headers, bytes], None]
 Asked = tuple[str, dict[bytes, bytes], bytes]  # what is recorded of a request
 
-#: Bodies beyond this, and more rows, are read and predicted beside the event loop, which answers
-#: others meanwhile.
-_LARGE = 128 << 10
+#: More rows, and large bodies, are read and predicted beside the event loop, which answers others
+#: meanwhile; of those that take much memory one at a time.
 _MANY = 1_000
-_THREADS = 2
+_THREADS, _HEAVY = 2, 1 << 20
 
 _JSON = (b"content-type", b"application/json")
 
@@ -88,14 +89,16 @@ class App:
         self.short_ways = self._routes.predicting()
         self.heads = Heads()
         self._deadlines = Deadlines(settings.max_seconds)
+        self._room = Room(settings.max_body)
         self._threads = ThreadPoolExecutor(_THREADS, "large")
+        self._heavy = Lock()
         self._asked = 0
         self._token = b"Bearer " + settings.token.encode() if settings.token else b""
         named = f"{bundle.model}/{bundle.version}"
         named = named if named.isascii() and named.isprintable() else quote(named)
         self._version = (b"sixfold-version", named.encode())
         # A model of others takes its time, and may take a row among others for something else.
-        self.at_once = -1 if isinstance(bundle, PyfuncBundle) else _LARGE
+        self.at_once = -1 if isinstance(bundle, PyfuncBundle) else LARGE
         self._joiner = Joiner(predictor, metrics)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -109,7 +112,7 @@ class App:
             else:
                 assert route.get is not None
                 answer = route.get()
-        except _Gone:
+        except Gone:
             return
         except Exception as error:  # noqa: BLE001  whatever it is, it has an answer
             answer = self._refusal(error)
@@ -148,8 +151,7 @@ class App:
         start = perf_counter()
         try:
             self._check(route, "POST", headers)
-            if len(body) > self._settings.max_body:
-                raise _too_large(self._settings.max_body)
+            self._room.check(len(body))
             assert route.parse is not None
             cells, write = route.parse(body, headers)
             if cells.count > _MANY:
@@ -206,15 +208,17 @@ class App:
         self._asked += 1
         self._metrics.begin()
         request = self._deadlines.begin()
+        held = Body(self._room)
         cancelled = False
         try:
-            body = await self._body(headers, receive)
+            body = await held.receive(headers, receive)
             asked = None if self._recorder is None else (route.name, headers, body)
             return self._answered(asked, *await self._predict(route.parse, body, headers))
         except asyncio.CancelledError:
             cancelled = True
             raise
         finally:
+            held.release()
             self._asked -= 1
             self._metrics.end()
             if self._deadlines.end(request) and cancelled:
@@ -237,11 +241,12 @@ class App:
 
     def _predicted(self, parse: Parse, body: bytes, headers: dict[bytes, bytes]) -> Predicted:
         """A large body's predictions."""
-        start = perf_counter()
-        cells, write = parse(body, headers)
-        parsed = perf_counter() - start
-        raw, content, (read, predicted, written) = predict_one(self._predictor, cells, write)
-        return raw, content, (parsed + read, predicted, written)
+        with self._heavy if len(body) > _HEAVY else nullcontext():
+            start = perf_counter()
+            cells, write = parse(body, headers)
+            parsed = perf_counter() - start
+            raw, content, (read, predicted, written) = predict_one(self._predictor, cells, write)
+            return raw, content, (parsed + read, predicted, written)
 
     def _answered(
         self, asked: Asked | None, raw: np.ndarray, content: bytes, times: Times
@@ -267,32 +272,3 @@ class App:
         if self.draining:
             headers.append(CLOSE)
         return status, headers, body
-
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        most = self._settings.max_body
-        if b"content-length" in headers and int(headers[b"content-length"]) > most:
-            raise _too_large(most)
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body"):
-            parts, size = [body], len(body)
-            while message.get("more_body"):
-                message = await receive()
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > most:
-                    raise _too_large(most)
-            body = b"".join(parts)
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        if len(body) > most:
-            raise _too_large(most)
-        return body
-
-
-class _Gone(Exception):
-    """The client went away; nobody is there to be answered."""
-
-
-def _too_large(most: int) -> Refused:
-    return Refused(413, "body_size", f"expected a body of at most {most} bytes; send fewer")

@@ -9,6 +9,9 @@ from pathlib import Path
 from serving.server.errors import Unservable
 
 _CGROUP = Path("/sys/fs/cgroup")
+#: Bytes of a request by default; of a worker's memory one in so many, as a list of JSON takes some
+#: forty times its text; and not fewer than so many.
+_LARGEST_BODY, _TIMES, _LEAST_BODY = 32 << 20, 64, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Settings:
         `SIXFOLD_TOKEN`, or the content of the file `SIXFOLD_TOKEN_FILE`: what clients must send as
         `authorization: Bearer TOKEN`; '' asks for none.
     max_body
-        `SIXFOLD_MAX_BODY`: bytes of a request.
+        `SIXFOLD_MAX_BODY`: bytes of a request; by default what a worker's share of the container's
+        memory can hold once it has been read, at most 32 MiB.
     max_rows
         `SIXFOLD_MAX_ROWS`: rows of a request.
     max_seconds
@@ -51,7 +55,7 @@ class Settings:
     port: int = 8080
     workers: int = 1
     token: str = ""
-    max_body: int = 32 << 20
+    max_body: int = _LARGEST_BODY
     max_rows: int = 100_000
     max_seconds: float = 30.0
     max_concurrency: int = 256
@@ -63,8 +67,14 @@ class Settings:
     record_seconds: float = 60.0
 
 
-def read_settings(environ: Mapping[str, str]) -> Settings:
+def read_settings(environ: Mapping[str, str], cgroup: Path = _CGROUP) -> Settings:
     """The settings in an environment.
+
+    Parameters
+    ----------
+    environ : mapping
+    cgroup : Path
+        Where the control groups are mounted, version 1 or 2.
 
     Raises
     ------
@@ -72,12 +82,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         A variable cannot be read; it is named, its value is not shown.
     """
     default = Settings()
+    workers = _whole(environ, "SIXFOLD_WORKERS", cpus(cgroup), 1, 1024)
     return Settings(
         host=environ.get("SIXFOLD_HOST") or default.host,
         port=_whole(environ, "SIXFOLD_PORT", default.port, 0, 65_535),
-        workers=_whole(environ, "SIXFOLD_WORKERS", cpus(), 1, 1024),
+        workers=workers,
         token=_token(environ),
-        max_body=_whole(environ, "SIXFOLD_MAX_BODY", default.max_body),
+        max_body=_whole(environ, "SIXFOLD_MAX_BODY", _body(cgroup, workers)),
         max_rows=_whole(environ, "SIXFOLD_MAX_ROWS", default.max_rows),
         max_seconds=_seconds(environ, "SIXFOLD_MAX_SECONDS", default.max_seconds, 0.01),
         max_concurrency=_whole(environ, "SIXFOLD_MAX_CONCURRENCY", default.max_concurrency),
@@ -116,6 +127,17 @@ def _quota(cgroup: Path) -> float | None:
         return float(limit) / float(period) if float(limit) > 0 else None
     except ValueError:  # 'max'
         return None
+
+
+def _body(cgroup: Path, workers: int) -> int:
+    """Bytes of a request that each worker can read without the memory's end."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            share = int((cgroup / name).read_text()) // (_TIMES * workers)
+        except (OSError, ValueError):  # ValueError: 'max'
+            continue
+        return max(_LEAST_BODY, min(_LARGEST_BODY, share))
+    return _LARGEST_BODY
 
 
 def _whole(

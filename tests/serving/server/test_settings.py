@@ -11,8 +11,8 @@ from serving.server.settings import Settings, cpus, read_settings
 HOST_CPUS = len(os.sched_getaffinity(0))
 
 
-def test_defaults() -> None:
-    assert read_settings({}) == Settings(workers=cpus())
+def test_defaults(tmp_path: Path) -> None:
+    assert read_settings({}, tmp_path) == Settings(workers=cpus(tmp_path))
 
 
 def test_all_of_them(tmp_path: Path) -> None:
@@ -96,3 +96,25 @@ def test_cpus_of_cgroup_1(tmp_path: Path, quota: str, expected: int) -> None:
 
 def test_cpus_without_a_cgroup(tmp_path: Path) -> None:
     assert cpus(tmp_path) == HOST_CPUS
+
+
+@pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])
+@pytest.mark.parametrize(
+    ("memory", "workers", "expected"),
+    [
+        (512 << 20, 1, 8 << 20),
+        (512 << 20, 2, 4 << 20),
+        (64 << 30, 2, 32 << 20),
+        (64 << 20, 4, 1 << 20),
+        ((1 << 63) - 4096, 1, 32 << 20),  # how version 1 says that there is no limit
+        ("max", 1, 32 << 20),
+    ],
+)
+def test_the_largest_body_goes_by_the_memory(
+    tmp_path: Path, name: str, memory: int | str, workers: int, expected: int
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(f"{memory}\n")
+    environ = {"SIXFOLD_WORKERS": str(workers)}
+    assert read_settings(environ, tmp_path).max_body == expected
+    assert read_settings(environ | {"SIXFOLD_MAX_BODY": "10"}, tmp_path).max_body == 10
