@@ -93,7 +93,7 @@ class App:
         self._threads = ThreadPoolExecutor(_THREADS, "large")
         self._heavy = Lock()
         self._asked = 0
-        self._token = b"Bearer " + settings.token.encode() if settings.token else b""
+        self._token = settings.token.encode()
         named = f"{bundle.model}/{bundle.version}"
         named = named if named.isascii() and named.isprintable() else quote(named)
         self._version = (b"sixfold-version", named.encode())
@@ -165,6 +165,10 @@ class App:
             self._joiner.ask(cells, write, perf_counter() - start, done, alone)
         return True
 
+    def refuse(self, error: Refused) -> Answer:
+        """Refuse what is no request that could be asked: counted, not traced."""
+        return App._finished(self, OTHER, App._refusal(self, error))
+
     def flush(self) -> None:
         """Answer now whatever `ask` was given."""
         self._joiner.flush()
@@ -181,8 +185,8 @@ class App:
     def _check(self, route: Route, method: str, headers: dict[bytes, bytes]) -> None:
         """Refuse what is not to be answered, whatever its body is."""
         if self._token and not route.open:
-            given = headers.get(b"authorization", b"")
-            if not hmac.compare_digest(given, self._token):
+            scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+            if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._token):
                 raise Refused(
                     401,
                     "token",

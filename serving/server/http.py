@@ -9,9 +9,10 @@ import select
 
 import httptools
 
+from serving.server.errors import CLOSE, Refused, bad_request
 from serving.server.heads import Head, read_head, without_offer
 from serving.server.short_way import ShortWay
-from serving.server.written import MALFORMED, WholeAnswers
+from serving.server.written import WholeAnswers, answer
 
 #: Bytes of a request's line and headers together.
 _LONGEST_HEAD = 64 << 10
@@ -61,7 +62,7 @@ class Connection(ShortWay):
         if self._in_head:
             self._head += len(data)
             if self._head > _LONGEST_HEAD:
-                self.send_400_response("")
+                self._refuse(_head_too_long())
         return b""
 
     def on_message_begin(self) -> None:
@@ -142,12 +143,20 @@ class Connection(ShortWay):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, in the shape of all errors."""
+        self._refuse(bad_request("http", "expected a request of HTTP/1.1"))
+
+    def _refuse(self, error: Refused) -> None:
+        """End the connection with an answer, if none of a request before is due."""
         self._in_head, self._short = False, None
         self.app.flush()
         if self._closes_with_answer():
             self.flow.pause_reading()
         elif not self.transport.is_closing():
-            self.transport.write(MALFORMED)
+            status, headers, body = self.app.refuse(error)
+            if CLOSE not in headers:
+                headers.append(CLOSE)
+            headers = [*self.server_state.default_headers, *headers]
+            self.transport.write(answer(status, headers, body))
             self.transport.close()
 
     def _closes_with_answer(self) -> bool:
@@ -188,3 +197,7 @@ class Connection(ShortWay):
         self.timeout_keep_alive_task = self.loop.call_later(
             seconds, self.timeout_keep_alive_handler
         )
+
+
+def _head_too_long() -> Refused:
+    return Refused(431, "http", f"expected headers of at most {_LONGEST_HEAD} bytes; send fewer")

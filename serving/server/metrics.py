@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from serving.server.bundle import Bundle
 
 PHASES = ("read", "predict", "write")
-STATUSES = (200, 400, 401, 404, 405, 413, 415, 500, 503)
+STATUSES = (200, 400, 401, 404, 405, 413, 415, 431, 500, 503)
 #: Seconds.
 BUCKETS = (
     *(25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3),

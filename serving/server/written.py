@@ -6,16 +6,6 @@ from functools import lru_cache
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-_BODY = (
-    b'{"error_code":"MALFORMED_REQUEST","message":"expected a request of HTTP/1.1",'
-    b'"error":"expected a request of HTTP/1.1"}'
-)
-#: To what is no HTTP.
-MALFORMED = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
-    b"content-length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
-)
-
 
 def answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
     """The whole of an answer."""

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from itertools import pairwise
 from typing import Any
@@ -154,13 +154,16 @@ def test_metrics(server: Server) -> None:
     assert counted(server, "sixfold_workers") == 2
 
 
-def counted(server: Server, name: str) -> float:
+OTHER_400 = {"route": "other", "status": "400"}
+
+
+def counted(server: Server, name: str, labels: Mapping[str, str] | None = None) -> float:
     text = server.ask("GET", "/metrics").body.decode()
     return sum(
         sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name == name
+        if sample.name == name and (labels or {}).items() <= sample.labels.items()
     )
 
 
@@ -206,22 +209,25 @@ def test_check(server: Server) -> None:
     ],
 )
 def test_what_is_no_http(server: Server, junk: bytes) -> None:
+    names = ("sixfold_errors_total", {"kind": "http"}), ("sixfold_requests_total", OTHER_400)
+    before = [counted(server, *name) for name in names]
     with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
         connection.sendall(junk)
         head, _, body = received(connection).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nconnection: close" in head
+    assert b"\r\nsixfold-version: churn/3" in head
     assert set(json.loads(body)) == {"error_code", "message", "error"}
+    assert [counted(server, *name) for name in names] == [count + 1 for count in before]
 
 
 def test_headers_without_end(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
         connection.sendall(b"GET /ping HTTP/1.1\r\n")
-        try:
-            for _ in range(100):
-                connection.sendall(b"x: " + b"y" * 10_000)
-        except OSError:
-            return
-        assert received(connection).startswith(b"HTTP/1.1 400 ")
+        connection.sendall(b"x: " + b"y" * (64 << 10))  # no more: an answer would be lost
+        head, _, body = received(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 ")
+    assert "65536 bytes" in json.loads(body)["message"]
 
 
 def received(connection: socket.socket) -> bytes:
