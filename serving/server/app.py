@@ -246,11 +246,17 @@ class App:
     def _predicted(self, parse: Parse, body: bytes, headers: dict[bytes, bytes]) -> Predicted:
         """A large body's predictions."""
         with self._heavy if len(body) > _HEAVY else nullcontext():
-            start = perf_counter()
-            cells, write = parse(body, headers)
-            parsed = perf_counter() - start
-            raw, content, (read, predicted, written) = predict_one(self._predictor, cells, write)
-            return raw, content, (parsed + read, predicted, written)
+            try:
+                start = perf_counter()
+                cells, write = parse(body, headers)
+                parsed = perf_counter() - start
+                raw, content, (read, predicted, written) = predict_one(
+                    self._predictor, cells, write
+                )
+                return raw, content, (parsed + read, predicted, written)
+            except Refused as error:
+                refused = error.bare()  # the error itself keeps what has been read of the body
+        raise refused
 
     def _answered(
         self, asked: Asked | None, raw: np.ndarray, content: bytes, times: Times

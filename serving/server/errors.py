@@ -53,6 +53,10 @@ class Refused(Exception):
         self.message = message
         self.headers = headers or []
 
+    def bare(self) -> "Refused":
+        """The same, without a trace of where it comes from."""
+        return Refused(self.status, self.kind, self.message, self.headers)
+
     def record(self) -> dict[str, str]:
         """The answer's body: MLflow's clients read the first two, those of V2 the last."""
         return {

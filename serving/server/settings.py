@@ -9,9 +9,9 @@ from pathlib import Path
 from serving.server.errors import Unservable
 
 _CGROUP = Path("/sys/fs/cgroup")
-#: Bytes of a request by default; of a worker's memory one in so many, as a list of JSON takes some
-#: forty times its text; and not fewer than so many.
-_LARGEST_BODY, _TIMES, _LEAST_BODY = 32 << 20, 64, 1 << 20
+#: Bytes of a request by default; of a worker's memory one in so many, as lists of JSON take some
+#: forty times their text, beside what other requests hold; and not fewer than so many.
+_LARGEST_BODY, _TIMES, _LEAST_BODY = 32 << 20, 128, 1 << 20
 
 
 @dataclass(frozen=True)

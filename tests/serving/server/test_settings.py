@@ -102,8 +102,8 @@ def test_cpus_without_a_cgroup(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("memory", "workers", "expected"),
     [
-        (512 << 20, 1, 8 << 20),
-        (512 << 20, 2, 4 << 20),
+        (512 << 20, 1, 4 << 20),
+        (512 << 20, 2, 2 << 20),
         (64 << 30, 2, 32 << 20),
         (64 << 20, 4, 1 << 20),
         ((1 << 63) - 4096, 1, 32 << 20),  # how version 1 says that there is no limit
