@@ -160,8 +160,11 @@ def import_mlflow() -> None:
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     # As its own server has it.
     os.environ["_MLFLOW_IS_IN_SERVING_ENVIRONMENT"] = "true"
-    import mlflow.pyfunc
-    import mlflow.pyfunc.scoring_server  # noqa: F401
+    with warnings.catch_warnings():
+        # The base names the version that it has in place of MLflow; the model brings its own.
+        warnings.filterwarnings("ignore", "Versions of mlflow")
+        import mlflow.pyfunc
+        import mlflow.pyfunc.scoring_server  # noqa: F401
 
 
 def _written(predictions: Any) -> bytes:
