@@ -222,10 +222,12 @@ def _run(
 
 
 def _wait(container: Any, url: str) -> None:
+    # A proxy of the environment's does not reach this machine's own ports.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:  # noqa: S310
+            with opener.open(f"{url}/readyz", timeout=2) as answer:
                 if answer.status == 200:
                     return
         except (OSError, HTTPException):  # with nobody at a port, a connection may be its own
