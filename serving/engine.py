@@ -95,9 +95,20 @@ def run(engine: Any, image: str, **options: Any) -> Any:
     try:
         container.start()
     except BaseException:
-        container.remove(force=True)
+        drop(container)
         raise
     return container
+
+
+def drop(container: Any) -> None:
+    """Remove a container, whatever it is at; one that has gone hides no error."""
+    from docker.errors import APIError
+
+    try:
+        container.remove(force=True)
+    except APIError as error:
+        if error.status_code not in (404, 409):  # not there; or going already
+            raise
 
 
 def not_started(error: "APIError", port: int) -> UserError:
