@@ -38,7 +38,8 @@ def connect() -> Any:
     Raises
     ------
     UserError
-        No engine answers, or there is no `docker` command, which MLflow builds with.
+        No engine answers, or it does not let this user in; or there is no `docker` command, which
+        MLflow builds with.
     """
     import docker
     from docker.errors import DockerException
@@ -46,10 +47,16 @@ def connect() -> Any:
     try:
         engine = docker.from_env(timeout=_PATIENCE)
         engine.ping()
-    except DockerException:
+    except DockerException as error:
+        if "permission denied" in str(error).lower():
+            raise UserError(
+                "expected a Docker engine that this user may ask, got permission denied; have it "
+                "let you in (`sudo usermod -aG docker $USER`, then log in again), or set "
+                "DOCKER_HOST to one of your own"
+            ) from None
         raise UserError(
             "expected a Docker engine, got none that answers; start it (`containers/setup engine` "
-            "does where it can), or set DOCKER_HOST"
+            "does where it can), or name another: `docker context use`, or DOCKER_HOST"
         ) from None
     if not shutil.which("docker"):
         raise UserError(
