@@ -47,6 +47,7 @@ class Asked:
         self._url = f"{url}/v2/models/{quote(model, safe='')}/infer"
         self._schema = schema
         self._session = requests.Session()
+        self._session.trust_env = False  # its proxy does not reach this machine's own ports
         adapter = requests.adapters.HTTPAdapter(pool_maxsize=self.at_once)
         self._session.mount("http://", adapter)
 

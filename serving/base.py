@@ -66,10 +66,8 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
     """
     from mlflow.version import VERSION
 
-    files, target = context(), "slim" if slim else "mlflow"
-    python = python_image(engine, platform)
-    identity = engine.images.get(python).id
-    tag = f"{NAME}:{fingerprint(files, [target, platform, identity, VERSION])}"
+    files, python = context(), python_image(engine, platform)
+    tag = base_name(engine, platform, slim=slim)
     if built := _found(engine, tag):
         return built
     say(f"building {tag}, which all serving images start from ...")
@@ -82,7 +80,7 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
         (_PROJECT / _DOCKERFILE).read_text(),
         {**files, **certificates},
         tag=draft,
-        target=target,
+        target=_target(slim),
         platform=platform,
         # The host's: proxies and name servers that work here work in the build.
         network_mode="host",
@@ -97,6 +95,21 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
         engines.remove(engine, draft, layers=False)
     say(f"{tag} is built in {time.monotonic() - began:.0f} s")
     return built
+
+
+def base_name(engine: Any, platform: str, *, slim: bool) -> str:
+    """What the base image of now is called, whether it is there or not.
+
+    Parameters and exceptions are those of `base_image`.
+    """
+    from mlflow.version import VERSION
+
+    python = engine.images.get(python_image(engine, platform))
+    return f"{NAME}:{fingerprint(context(), [_target(slim), platform, python.id, VERSION])}"
+
+
+def _target(slim: bool) -> str:
+    return "slim" if slim else "mlflow"
 
 
 def context() -> dict[str, bytes]:
@@ -161,7 +174,7 @@ def python_image(engine: Any, platform: str) -> str:
         pulled = None
     # A registry that has the image of one platform alone hands that out, whatever is asked for.
     is_right = pulled is not None and _is_of(pulled, platform)
-    if is_right and not before and platform == _platform_of(engine):
+    if is_right and not before and platform == own_platform(engine):
         return PYTHON
     if is_right:
         pulled.tag(own)
@@ -187,7 +200,8 @@ def _found(engine: Any, name: str) -> Any:
         return None
 
 
-def _platform_of(engine: Any) -> str:
+def own_platform(engine: Any) -> str:
+    """The platform whose programs an engine runs without emulation."""
     about = engine.version()
     return f"{about['Os']}/{about['Arch']}"
 

@@ -83,7 +83,7 @@ def open_source(path: Path, shown: str) -> Source:
     Raises
     ------
     UserError
-        It is neither CSV nor Parquet, or cannot be read.
+        It is neither CSV nor Parquet, has no columns, or cannot be read.
     """
     import pyarrow.parquet as pq
 
@@ -96,6 +96,10 @@ def open_source(path: Path, shown: str) -> Source:
         if form == "Parquet":
             about = pq.ParquetFile(path)
             names = tuple(unique_names(about.schema_arrow.names)[0])
+            if not names:
+                raise UserError(
+                    f"expected a table with columns, got {shown}, which has none; write it again"
+                )
             types = dict(zip(names, about.schema_arrow.types, strict=True))
             return Source(path, form, shown, about.metadata.num_rows, names, types=types)
         if form in ("CSV", "TSV"):

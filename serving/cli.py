@@ -60,11 +60,12 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
     if as_json:
         click.echo(json.dumps(asdict(built), indent=1))
         return
+    named = f" --version {built.version}" if asked["version"] else ""
     click.echo(
         f"{built.tag} is built{' and pushed' if built.pushed else ''}: "
         f"{_size(built.bytes)}, of which {_size(built.own_bytes)} its own; "
         f"ready in {built.ready_seconds:.2f} s; {len(built.checks)} checks passed; "
-        f"next: sixfold serve {shlex.quote(model)}"
+        f"next: sixfold serve {shlex.quote(model)}{named}"
     )
 
 

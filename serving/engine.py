@@ -38,7 +38,8 @@ def connect() -> Any:
     Raises
     ------
     UserError
-        No engine answers, or there is no `docker` command, which MLflow builds with.
+        No engine answers, or it does not let this user in; or there is no `docker` command, which
+        MLflow builds with.
     """
     import docker
     from docker.errors import DockerException
@@ -46,10 +47,16 @@ def connect() -> Any:
     try:
         engine = docker.from_env(timeout=_PATIENCE)
         engine.ping()
-    except DockerException:
+    except DockerException as error:
+        if "permission denied" in str(error).lower():
+            raise UserError(
+                "expected a Docker engine that this user may ask, got permission denied; have it "
+                "let you in (`sudo usermod -aG docker $USER`, then log in again), or set "
+                "DOCKER_HOST to one of your own"
+            ) from None
         raise UserError(
             "expected a Docker engine, got none that answers; start it (`containers/setup engine` "
-            "does where it can), or set DOCKER_HOST"
+            "does where it can), or name another: `docker context use`, or DOCKER_HOST"
         ) from None
     if not shutil.which("docker"):
         raise UserError(
@@ -95,9 +102,20 @@ def run(engine: Any, image: str, **options: Any) -> Any:
     try:
         container.start()
     except BaseException:
-        container.remove(force=True)
+        drop(container)
         raise
     return container
+
+
+def drop(container: Any) -> None:
+    """Remove a container, whatever it is at; one that has gone hides no error."""
+    from docker.errors import APIError
+
+    try:
+        container.remove(force=True)
+    except APIError as error:
+        if error.status_code not in (404, 409):  # not there; or going already
+            raise
 
 
 def not_started(error: "APIError", port: int) -> UserError:

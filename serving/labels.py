@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MODEL, VERSION, RUN = "sixfold.model", "sixfold.version", "sixfold.run"
 TABLE, PATH = "sixfold.table", "sixfold.path"
+#: What an image is called until it has passed its checks.
+CANDIDATE = "sixfold-candidate"
 #: Fingerprint of the base image; a base and all images that start from it have it.
 BASE = "sixfold.base"
 _OCI = "org.opencontainers.image"
@@ -78,6 +80,11 @@ def image_labels(origin: "Origin", path: str) -> dict[str, str]:
 def identity(origin: "Origin") -> dict[str, str]:
     """The labels that no two versions have alike, in whatever registry."""
     return {MODEL: origin.version.model, VERSION: origin.version.version, RUN: origin.run_id}
+
+
+def own_names(names: Iterable[str]) -> list[str]:
+    """Those of an image's names that it has got by passing its checks."""
+    return sorted(name for name in names if not name.startswith(f"{CANDIDATE}:"))
 
 
 def label(labels: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """The file of a table's predictions, and what may be kept of the table beside them."""
 
+import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +10,9 @@ from serving.batches import Source
 from training.errors import UserError, nearest
 
 _OUTPUTS = (".parquet", ".csv")
+#: Rows, or bytes, that are written at a time: a Parquet file's writer keeps in memory what it has
+#: to say of each time, until the end.
+_ROWS, _BYTES = 100_000, 32 << 20
 
 
 class Output:
@@ -47,14 +51,17 @@ class Output:
         self.path = path
         self.rows = 0
         self.columns: list[str] = []
-        self._part = path.with_name(f".{path.name}.part")
+        # A name of this one alone: somebody else may be writing the same file.
+        self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         self._writer: Any = None
         self._schema: Any = None
+        self._waiting: list[Any] = []
+        self._waiting_rows = self._waiting_bytes = 0
         with self._told():
-            self._file = self._part.open("wb")
+            self._file = self._part.open("xb")
 
     def write(self, columns: Mapping[str, Any]) -> None:
-        """Write some rows; each call has the same columns.
+        """Take some rows, which are written when there are enough; all have the same columns.
 
         Raises
         ------
@@ -77,8 +84,21 @@ class Output:
                 self._writer = kind(self._file, self._schema)
                 self.columns = list(self._schema.names)
             # A column without a value in a part has no type of its own there.
-            self._writer.write_table(table.cast(self._schema))
-        self.rows += len(table)
+            self._waiting.append(table.cast(self._schema))
+            self._waiting_rows += len(table)
+            self._waiting_bytes += table.nbytes
+            self.rows += len(table)
+            if self._waiting_rows >= _ROWS or self._waiting_bytes >= _BYTES:
+                self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            table = pa.concat_tables(self._waiting)
+            self._waiting.clear()
+            self._waiting_rows = self._waiting_bytes = 0
+            self._writer.write_table(table)
 
     def close(self) -> None:
         """The file is whole: it gets its name.
@@ -90,6 +110,7 @@ class Output:
         """
         if self._writer is not None:
             with self._told():
+                self._write_waiting()
                 self._writer.close()
                 self._writer = None
                 self._file.close()
@@ -120,6 +141,26 @@ class Output:
                 f"expected columns that {self.path.suffix} can hold, each of one type in all rows, "
                 f"got others ({reason}); write the other format, or keep fewer columns"
             ) from None
+
+
+def check_apart(table: Path, out: Path, shown: str) -> None:
+    """Whether what is to be written is another file than the table.
+
+    Parameters
+    ----------
+    table, out : Path
+    shown : str
+        What the user called the latter.
+
+    Raises
+    ------
+    UserError
+    """
+    if out.exists() and out.samefile(table):
+        raise UserError(
+            f"expected another file than the table to write to, got {shown} for both; name another "
+            "one with --out"
+        )
 
 
 def check_kept(source: Source, keep: Sequence[str], suffix: str = ".parquet") -> None:

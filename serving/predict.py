@@ -19,7 +19,7 @@ import click
 
 from serving.asking import MOST, PATIENCE, PREDICTION, Asked, taken
 from serving.batches import Part, open_source, parts
-from serving.output import Output, check_kept, check_unlike
+from serving.output import Output, check_apart, check_kept, check_unlike
 from serving.server.bundle import PYFUNC
 from serving.server.signature import Signature, parse_signature
 from training.console import json_option, one_line, quieten
@@ -85,19 +85,22 @@ def predict(
     ------
     UserError
         The table cannot be read or lacks a column, one that is kept is called like a prediction's,
-        a row is too large, the output cannot be written, or one of those
+        a row is too large, the output is the table itself or cannot be written, or one of those
         of `serving.serve.start`.
     SixfoldError
         The server fails.
     """
     from registry.store import reported
     from serving.build import find
-    from serving.engine import connect
+    from serving.engine import connect, drop
     from serving.serve import image_of, run, stop
-    from training.sources import fetch, without_credentials
+    from training.sources import fetch, s3, without_credentials
 
     remote = _is_remote(out)
     shown, shown_out = without_credentials(source), without_credentials(out)
+    if remote:
+        s3.check_apart(source, out)
+        s3.check_writable(out)
     with tempfile.TemporaryDirectory(prefix="sixfold-") as name, ExitStack() as stack:
         folder = Path(name)
         found = fetch(source, folder)
@@ -105,6 +108,7 @@ def predict(
             raise UserError(f"expected a file of rows, got {shown}; `sixfold train` takes that")
         table = open_source(found, shown)
         path = folder / f"predictions{Path(out).suffix}" if remote else Path(out)
+        check_apart(found, path, shown_out)
         check_kept(table, keep, path.suffix)
         check_unlike(keep, [PREDICTION])
         output = Output(path, shown_out)
@@ -112,7 +116,7 @@ def predict(
         with reported("reading the registry"):
             version = find(client, model, number)
         engine = connect()
-        tag = image_of(client, engine, version, say)
+        tag = image_of(client, engine, version, say, here=True)
         schema, signature = _asked_for(engine, tag)
         check_unlike(keep, taken(schema, signature, keep))
         limits = {"SIXFOLD_MAX_SECONDS": str(PATIENCE), "SIXFOLD_MAX_BODY": str(MOST)}
@@ -124,14 +128,12 @@ def predict(
             if not output.rows:
                 raise UserError(f"expected rows to predict, got none in {shown}; give some")
             output.close()
+            stop(served)
         except BaseException:
-            served.container.remove(force=True)  # what it is at, nobody waits for
+            drop(served.container)  # what it is at, nobody waits for
             raise
-        stop(served)
         if remote:
-            from training.sources.s3 import send
-
-            send(output.path, out)
+            _send(output.path, out)
     return Predicted(model, asked.version, shown, shown_out, output.rows, output.columns)
 
 
@@ -144,6 +146,18 @@ def _is_remote(out: str) -> bool:
             "of these"
         )
     return bool(colon) and scheme.lower() == "s3"
+
+
+def _send(path: Path, out: str) -> None:
+    """Bring the predictions to their address; where that fails they are kept on this machine."""
+    from training.sources import s3
+
+    try:
+        s3.send(path, out)
+    except UserError as error:
+        kept = Path(tempfile.mkdtemp(prefix="sixfold-")) / path.name
+        path.rename(kept)
+        raise UserError(f"{error}; the predictions are kept in {kept}; copy them there") from None
 
 
 def _write(
@@ -212,10 +226,11 @@ def command(model: str, table: str, out: str, version: str, keep: str, as_json: 
     """
     quieten()
     from registry.store import connect, reported
+    from serving.engine import reported as engine_reported
 
     kept = [name.strip() for name in keep.split(",") if name.strip()]
     client = connect()
-    with reported("predicting"), _Bar() as bar:
+    with reported("predicting"), engine_reported("predicting"), _Bar() as bar:
         done = predict(client, model, version, table, out, kept, bar.say, bar.advance)
     if as_json:
         click.echo(json.dumps(asdict(done), indent=1))

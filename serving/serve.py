@@ -11,12 +11,12 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from serving import engine as engines
-from serving.base import base_image, read_file
+from serving.base import base_name, own_platform, read_file
 from serving.build import Wanted, build, find
 from serving.check import SEALED
 from serving.deploy.recording import Recording, mounted
 from serving.image import BUNDLE, PLATFORM
-from serving.labels import BASE, identity
+from serving.labels import BASE, identity, image_name, own_names
 from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def start(
         version = find(client, model, number)
     engine = engines.connect()
     port = _free(port)
-    tag = image_of(client, engine, version, say)
+    tag = image_of(client, engine, version, say, whole=record is not None, here=True)
     return run(engine, tag, port, workers, memory, mounted(engine, model, record))
 
 
@@ -126,14 +126,31 @@ def run(
         sample = json.loads(read_file(engine, tag, f"{BUNDLE}/sample.json"))
         return Served(container, url, tag, curl(url, request_of(sample)))
     except BaseException:
-        container.remove(force=True)
+        engines.drop(container)
         raise
 
 
 def image_of(
-    client: "MlflowClient", engine: Any, version: "Version", say: Callable[[str], None]
+    client: "MlflowClient",
+    engine: Any,
+    version: "Version",
+    say: Callable[[str], None],
+    *,
+    whole: bool = False,
+    here: bool = False,
 ) -> str:
     """The name of the image of a version, which is built if there is none.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    engine : DockerClient
+    version : Version
+    say : callable
+    whole : bool, default False
+        No slim one, which neither records nor traces.
+    here : bool, default False
+        For this engine's own platform; else for linux/amd64.
 
     Raises
     ------
@@ -145,20 +162,27 @@ def image_of(
 
     with reported("reading the registry"):
         origin = read_origin(client, version)
-    tag = _built_image(engine, origin, say)
+    platform = own_platform(engine) if here else PLATFORM
+    tag = _built_image(engine, origin, platform, whole)
     if tag:
         say(f"{version.name}: re-using the image {tag}")
         return tag
-    return build(client, Wanted(version.model, version.version), say).tag
+    tag = image_name(version.model, version.version)
+    if platform != PLATFORM:  # that name is the other's, which may be on its way to a registry
+        tag = f"{tag}-{platform.partition('/')[2]}"
+    return build(client, Wanted(version.model, version.version, tag, platform=platform), say).tag
 
 
-def _built_image(engine: Any, origin: "Origin", say: Callable[[str], None]) -> str:
-    """The name of an image of a version that was built on the base of now; '' if there is none."""
-    base = base_image(engine, PLATFORM, slim=False, say=say)
-    wanted = {**identity(origin), BASE: base.labels[BASE]}
-    found = engine.images.list(filters={"label": [f"{k}={v}" for k, v in wanted.items()]})
-    names = sorted(name for image in found for name in image.tags)
-    return names[0] if names else ""
+def _built_image(engine: Any, origin: "Origin", platform: str, whole: bool) -> str:
+    """The name of an image of a version that was built on a base of now; '' if there is none."""
+    labels = [f"{name}={value}" for name, value in identity(origin).items()]
+    found = engine.images.list(filters={"label": labels})
+    for slim in (False,) if whole else (False, True):
+        base = base_name(engine, platform, slim=slim).partition(":")[2]
+        names = [own_names(image.tags) for image in found if image.labels.get(BASE) == base]
+        if any(names):
+            return min(name for each in names for name in each)
+    return ""
 
 
 def request_of(sample: dict[str, Any]) -> dict[str, Any]:
@@ -175,10 +199,11 @@ def curl(url: str, request: dict[str, Any]) -> str:
 
 def stop(served: Served) -> int:
     """Let the server finish what it is at, and remove the container; what it has ended with."""
-    served.container.stop(timeout=_STOP_SECONDS)
-    code = int(served.container.wait()["StatusCode"])
-    served.container.remove(force=True)
-    return code
+    try:
+        served.container.stop(timeout=_STOP_SECONDS)
+        return int(served.container.wait()["StatusCode"])
+    finally:
+        engines.drop(served.container)
 
 
 def _free(port: int) -> int:
@@ -222,10 +247,12 @@ def _run(
 
 
 def _wait(container: Any, url: str) -> None:
+    # A proxy of the environment's does not reach this machine's own ports.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:  # noqa: S310
+            with opener.open(f"{url}/readyz", timeout=2) as answer:
                 if answer.status == 200:
                     return
         except (OSError, HTTPException):  # with nobody at a port, a connection may be its own

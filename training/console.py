@@ -3,8 +3,10 @@
 import logging
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,20 +14,26 @@ from typing import Any, NoReturn
 import click
 
 _INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WIDTH = 140
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def one_line(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn Sixfold's errors into one line and their exit code, and Ctrl-C into 130."""
+    """Turn Sixfold's errors into one line and their exit code, and Ctrl-C into 130.
+
+    So does what ends it besides: SIGTERM, and the terminal's end.
+    """
 
     @wraps(function)
     def run(*args: Any, **options: Any) -> Any:
         from training.errors import SixfoldError
 
-        signal.signal(signal.SIGTERM, _interrupt)
-        signal.signal(signal.SIGINT, _interrupt)
+        for number in _SIGNALS:
+            # Under nohup it is to go on when the terminal has gone.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, _interrupt)
         try:
             return function(*args, **options)
         except SixfoldError as error:
@@ -90,8 +98,19 @@ def write_report(file: str, text: str, option: str = "--report") -> None:
         ) from None
 
 
-def _interrupt(*_: object) -> NoReturn:
+def _interrupt(number: int, _: object) -> NoReturn:
     # Once is enough: a second one would interrupt the tidying up.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    if number == signal.SIGHUP:
+        _leave_terminal()
     raise KeyboardInterrupt
+
+
+def _leave_terminal() -> None:
+    """Say nothing more to a terminal that is gone: it would fail, in the middle of tidying up."""
+    with Path(os.devnull).open("w") as nowhere:
+        for descriptor in (1, 2):
+            with suppress(OSError):
+                if stat.S_ISCHR(os.fstat(descriptor).st_mode):  # no longer told from others
+                    os.dup2(nowhere.fileno(), descriptor)

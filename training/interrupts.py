@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait for the end of this."""
+    """Let Ctrl-C, SIGTERM and the terminal's end wait for the end of this."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     heard: list[int] = []
     kept = {
         number: signal.signal(number, lambda number, _: heard.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
         yield

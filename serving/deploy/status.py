@@ -13,7 +13,7 @@ from serving.deploy.names import MODEL, deployment, slug
 from serving.deploy.recording import PROJECT, SERVICE
 from serving.deploy.servers import share_of
 from serving.labels import MODEL as IMAGE_MODEL
-from serving.labels import VERSION
+from serving.labels import VERSION, own_names
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def images(engine: Any, model: str) -> dict[str, list[str]]:
     """The images of a model on this machine: version -> names."""
     found: dict[str, list[str]] = {}
     for image in engine.images.list(filters={"label": f"{IMAGE_MODEL}={model}"}):
-        if image.tags:
-            found.setdefault(image.labels.get(VERSION, "?"), []).extend(image.tags)
+        if names := own_names(image.tags):
+            found.setdefault(image.labels.get(VERSION, "?"), []).extend(names)
     return {version: sorted(found[version]) for version in sorted(found, key=_number)}
 
 

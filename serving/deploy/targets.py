@@ -26,7 +26,7 @@ def _to_docker(
     with reported("deploying"), engine_reported("deploying"):
         engine = connect()
         check(engine, wanted)  # before an image is built for nothing
-        found = release(client, wanted, say)
+        found = release(client, wanted, say, here=True)
         done = switch(engine, found, wanted, say)
     ask = curl(done.url, done.sample)
     if done.asks_token:

@@ -89,8 +89,18 @@ class Release:
     image: str
 
 
-def release(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) -> Release:
+def release(
+    client: "MlflowClient", wanted: Wanted, say: Callable[[str], None], *, here: bool = False
+) -> Release:
     """The version that is wanted and its image, which is built if there is none.
+
+    Parameters
+    ----------
+    client : MlflowClient
+    wanted : Wanted
+    say : callable
+    here : bool, default False
+        For this engine's own platform; else for linux/amd64.
 
     Raises
     ------
@@ -103,7 +113,8 @@ def release(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) 
         from serving.engine import connect
         from serving.serve import image_of
 
-        image = image_of(client, connect(), version, say)
+        whole = bool(wanted.record or wanted.traces)
+        image = image_of(client, connect(), version, say, whole=whole, here=here)
     return Release(version.model, version.version, version.run_id, image)
 
 

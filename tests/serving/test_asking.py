@@ -35,6 +35,12 @@ def part(rows: pd.DataFrame) -> Part:
     return Part(rows, {"at": pa.array(range(len(rows)))}, 1)
 
 
+@pytest.mark.usefixtures("proxied")
+def test_ones_own_server_is_asked_past_a_proxy(server: tuple[Linear, Server]) -> None:
+    (found,) = asked(server[1]).predictions(part(pd.DataFrame([ROW] * 2)))
+    assert len(found["prediction"]) == 2
+
+
 def test_what_is_too_large_for_a_request_is_sent_in_several(
     server: tuple[Linear, Server],
 ) -> None:

@@ -4,8 +4,12 @@ import ast
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from serving.base import context, fingerprint
+from docker.errors import ImageNotFound
+
+from serving.base import PYTHON, base_image, base_name, context, fingerprint
 
 
 def test_the_base_holds_the_server_and_the_reader_of_the_schema_only() -> None:
@@ -46,6 +50,25 @@ def test_the_code_in_the_base_imports_nothing_that_is_not_there() -> None:
                 assert f"{path}.py" in files or f"{path}/__init__.py" in files, (name, module)
             else:
                 assert top in sys.stdlib_module_names or top in there, (name, module)
+
+
+def test_a_base_that_is_there_is_found_by_its_name() -> None:
+    python = SimpleNamespace(id="sha256:0", attrs={"Os": "linux", "Architecture": "amd64"})
+    there: dict[str, Any] = {PYTHON: python}
+
+    def get(name: str) -> Any:
+        if name not in there:
+            raise ImageNotFound(name)
+        return there[name]
+
+    engine = SimpleNamespace(images=SimpleNamespace(get=get))
+    names = {slim: base_name(engine, "linux/amd64", slim=slim) for slim in (False, True)}
+    assert len({*names.values()}) == 2
+    for slim, name in names.items():
+        there[name] = built = SimpleNamespace()
+        assert base_image(engine, "linux/amd64", slim=slim, say=print) is built
+    python.id = "sha256:1"
+    assert base_name(engine, "linux/amd64", slim=True) not in names.values()
 
 
 def test_the_fingerprint_changes_with_any_file() -> None:

@@ -125,6 +125,13 @@ def test_parquet_is_read_as_training_does(
         assert texts[0] == texts[1]
 
 
+def test_a_table_without_columns_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": [1, 2]}).select([]), path)
+    with pytest.raises(UserError, match=r"expected a table with columns, got t.parquet"):
+        open_source(path, "t.parquet")
+
+
 def test_columns_of_one_name_are_told_apart(tmp_path: Path, schema: Schema) -> None:
     path = tmp_path / "t.parquet"
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2]), pa.array([3])], ["a", "a", ""])

@@ -8,7 +8,7 @@ import mlflow
 import pytest
 from click.testing import CliRunner, Result
 
-from serving.build import find
+from serving.build import Built, find
 from sixfold import main
 from training.errors import UserError
 
@@ -67,6 +67,25 @@ def test_no_docker_is_one_line(
 def test_an_image_that_cannot_be_called_so_is_one_line(registry: mlflow.MlflowClient) -> None:
     to_production(registry, "1")
     assert "--tag churn:1" in only_error(sixfold("build", "churn", "--tag", "Churn"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "next: sixfold serve churn"),
+        (["--version", "7"], "next: sixfold serve churn --version 7"),
+    ],
+)
+def test_what_comes_next_is_of_the_version_that_was_built(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+) -> None:
+    def build(*_: object) -> Built:
+        return Built("churn", "7", "run7", "churn:7", "sha256:0", "onnx", "", 9, 9, 0.5, [])
+
+    monkeypatch.setattr("registry.store.connect", lambda: None)
+    monkeypatch.setattr("serving.cli.import_ahead", lambda _: None)
+    monkeypatch.setattr("serving.build.build", build)
+    assert sixfold("build", "churn", *words).stdout.strip().endswith(f"; {said}")
 
 
 @pytest.mark.parametrize("platform", ["linux/amd64,linux/arm64", "arm64", "linux/", ""])

@@ -4,7 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from serving.labels import image_labels, image_name, licences
+from serving import build
+from serving.labels import CANDIDATE, image_labels, image_name, licences, own_names
 from serving.origin import Origin
 from tests.registry.facts import NOW, shown_facts
 from training.errors import UserError
@@ -62,6 +63,13 @@ def test_labels_say_where_an_image_comes_from() -> None:
     created = datetime.fromisoformat(labels["org.opencontainers.image.created"])
     assert created.timestamp() == NOW  # the version's, not the build's: it is the same tomorrow
     assert all(isinstance(value, str) for value in labels.values())
+
+
+def test_an_image_that_is_being_tried_has_no_name_yet() -> None:
+    assert build._CANDIDATE == CANDIDATE
+    assert own_names([f"{CANDIDATE}:0123456789ab", f"{CANDIDATE}:0123456789ab-mlflow"]) == []
+    assert own_names(["churn:7", f"{CANDIDATE}:0123456789ab", "a:7"]) == ["a:7", "churn:7"]
+    assert own_names([f"registry.example/{CANDIDATE}:7"]) == [f"registry.example/{CANDIDATE}:7"]
 
 
 def test_licences_are_one_expression() -> None:

@@ -7,102 +7,15 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
 
-from serving import serve
-from serving.predict import command
-from tests.serving.server.bundles import MIXED, ROW, Linear, write_bundle
-from tests.serving.server.running import running
+from tests.serving.predicting import ROWS, Asking
 
-_ROWS = 4_500  # three parts
 _OUTPUTS = ["prediction", "probability_False", "probability_True"]
-
-
-class _Container:
-    """What is left of a container where the server is a process of its own."""
-
-    def __init__(self) -> None:
-        self.ended: list[str] = []
-
-    def remove(self, force: bool) -> None:
-        self.ended.append("removed")
-
-
-class Asking:
-    """`sixfold predict churn`, by a server without a container.
-
-    Attributes
-    ----------
-    started : list of dict
-        What each container was to be created with.
-    """
-
-    def __init__(self, folder: Path, model: Linear) -> None:
-        self.folder = folder
-        self.model = model
-        self.started: list[dict[str, Any]] = []
-        self.container = _Container()
-
-    def __call__(self, table: str | Path, out: str | Path, *more: str) -> Result:
-        return CliRunner().invoke(command, ["churn", str(table), "--out", str(out), *more])
-
-    def refusal(self, table: str | Path, out: str | Path, *more: str) -> str:
-        """The one line that it ends with."""
-        found = self(table, out, *more)
-        assert found.exit_code == 2, found.output
-        assert "Traceback" not in found.output
-        return found.stderr.strip().splitlines()[-1]
-
-    def rows(self, **columns: Any) -> pd.DataFrame:
-        """Rows that the model takes, and these columns before them."""
-        rows = pd.DataFrame([ROW] * _ROWS).assign(**{"size [cm]": np.arange(_ROWS) / 7})
-        return pd.DataFrame(columns, index=rows.index).join(
-            rows.drop(columns=list({*columns} & {*rows.columns}))
-        )
-
-    def predictions(self, rows: pd.DataFrame) -> list[bool]:
-        return [bool(item) for item in self.model.predict(rows.to_dict("records")).argmax(axis=1)]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Linear, str]]:
-    bundle = tmp_path_factory.mktemp("predict") / "bundle"
-    model = write_bundle(bundle, MIXED)
-    with running(bundle) as server:
-        yield bundle, model, f"http://127.0.0.1:{server.port}"
-
-
-@pytest.fixture
-def ask(
-    server: tuple[Path, Linear, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Asking:
-    bundle, model, url = server
-    asking = Asking(tmp_path, model)
-
-    def run(_engine: Any, tag: str, _port: int, _workers: int, _memory: str, options: Any) -> Any:
-        asking.started.append(options)
-        return serve.Served(asking.container, url, tag, "")
-
-    def read_file(_engine: Any, _tag: str, path: str) -> bytes:
-        return (bundle / Path(path).name).read_bytes()
-
-    monkeypatch.setattr("registry.store.connect", lambda: None)
-    monkeypatch.setattr("serving.engine.connect", lambda: None)
-    monkeypatch.setattr("serving.build.find", lambda *_: SimpleNamespace())
-    monkeypatch.setattr("serving.base.read_file", read_file)
-    monkeypatch.setattr("serving.serve.image_of", lambda *_: "churn:3")
-    monkeypatch.setattr("serving.serve.run", run, raising=False)
-    monkeypatch.setattr("serving.serve.stop", lambda _: asking.container.ended.append("stopped"))
-    monkeypatch.chdir(tmp_path)
-    return asking
 
 
 @pytest.fixture
@@ -121,13 +34,13 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_kept_columns_of_csv_are_written_as_they_came(ask: Asking, out: str) -> None:
     late = [""] * 3_000  # nothing in the first part
     kept = {
-        "zip": [f"{at % 100:05}" for at in range(_ROWS)],
+        "zip": [f"{at % 100:05}" for at in range(ROWS)],
         "member": ["true", "False"] * 1_000 + ["true", ""] * 1_250,
         "id": [str(at) for at in range(3_000)] + ["", "17"] * 750,
         "name": ["Ann"] * 2_100 + [""] * 2_400,
-        "late": late + ["one"] * (_ROWS - len(late)),
-        "country": ["NA", "DE", "nan"] * (_ROWS // 3),
-        "price": ["1.50"] * _ROWS,
+        "late": late + ["one"] * (ROWS - len(late)),
+        "country": ["NA", "DE", "nan"] * (ROWS // 3),
+        "price": ["1.50"] * ROWS,
         "grade": ["2"] * 4_000 + ["02"] * 500,
     }
     rows = ask.rows(**kept)
@@ -149,7 +62,7 @@ def test_kept_columns_of_csv_are_written_as_they_came(ask: Asking, out: str) -> 
 
 @pytest.mark.parametrize("out", ["p.csv", "p.parquet"])
 def test_kept_columns_of_parquet_have_the_files_own_types(ask: Asking, out: str) -> None:
-    gap = [None] * (_ROWS - 2)
+    gap = [None] * (ROWS - 2)
     large = 9_007_199_254_740_993
     kept = {
         "id": pa.array([large, large + 1, *gap], pa.int64()),
@@ -157,7 +70,7 @@ def test_kept_columns_of_parquet_have_the_files_own_types(ask: Asking, out: str)
         "flag": pa.array([*gap, True, None]),
         "at": pa.array([dt.time(8, 30), None, *gap]),
         "level": pa.array([*gap, "a", "b"]).dictionary_encode(),
-        "nothing": pa.nulls(_ROWS),
+        "nothing": pa.nulls(ROWS),
     }
     frame = ask.rows()
     table = pa.table({**kept, **{name: pa.array(frame[name]) for name in frame.columns}})
@@ -180,7 +93,7 @@ def test_kept_columns_of_parquet_have_the_files_own_types(ask: Asking, out: str)
 
 def test_a_stored_index_can_be_kept(ask: Asking) -> None:
     rows = ask.rows()
-    rows.index = pd.Index([f"no. {at}" for at in range(_ROWS)], name="customer")
+    rows.index = pd.Index([f"no. {at}" for at in range(ROWS)], name="customer")
     rows.to_parquet("new.parquet")
     found = ask("new.parquet", "p.parquet", "--keep", "customer")
     assert found.exit_code == 0, found.output
@@ -189,7 +102,7 @@ def test_a_stored_index_can_be_kept(ask: Asking) -> None:
 
 @pytest.mark.parametrize("name", _OUTPUTS)
 def test_a_kept_column_called_like_a_prediction_is_refused(ask: Asking, name: str) -> None:
-    ask.rows(**{name: [1] * _ROWS}).to_csv("new.csv", index=False)
+    ask.rows(**{name: [1] * ROWS}).to_csv("new.csv", index=False)
     assert f"--keep '{name}'" in ask.refusal("new.csv", "p.csv", "--keep", name)
     assert ask.started == []
     assert not list(ask.folder.glob("*p.csv*"))
@@ -238,7 +151,10 @@ def test_a_table_without_rows_is_one_line(ask: Asking) -> None:
 def test_a_part_may_take_the_server_minutes(ask: Asking) -> None:
     ask.rows().head(3).to_csv("new.csv", index=False)
     assert ask("new.csv", "p.csv").exit_code == 0
-    assert ask.started[0]["environment"] == {"SIXFOLD_MAX_SECONDS": "300"}
+    assert ask.started[0]["environment"] == {
+        "SIXFOLD_MAX_SECONDS": "300",
+        "SIXFOLD_MAX_BODY": str(32 << 20),
+    }
 
 
 def test_no_credentials_are_printed(ask: Asking, site: str) -> None:
@@ -257,7 +173,7 @@ def test_no_credentials_are_printed(ask: Asking, site: str) -> None:
 
 
 def test_long_texts_go_in_requests_that_the_server_takes(ask: Asking) -> None:
-    rows = ask.rows(colour=["x" * 20_000] * _ROWS).head(2_500)  # 50 MB
+    rows = ask.rows(colour=["x" * 20_000] * ROWS).head(2_500)  # 50 MB
     rows.to_parquet("new.parquet")
     found = ask("new.parquet", "p.parquet", "--keep", "size [cm]")
     assert found.exit_code == 0, found.output

@@ -29,7 +29,8 @@ def store(tmp_path: Path) -> Any:
 
 
 def sixfold(*arguments: str) -> Result:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = {number: signal.getsignal(number) for number in numbers}
     try:
         return CliRunner().invoke(main, list(arguments))
     finally:
@@ -159,7 +160,7 @@ def test_no_training_no_leaderboard(store: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_ends_the_processes_and_marks_the_runs(store: Path, number: int) -> None:
     command = [
         sys.executable, "-m", "sixfold", "train", "table.csv", "--target", "y",

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,6 +70,40 @@ def fetch_each(address: str, folder: Path, wanted: Callable[[str], bool]) -> Ite
             path.unlink(missing_ok=True)
 
 
+def check_apart(source: str, out: str) -> None:
+    """Whether what is to be written is another object than the table, if that is one.
+
+    Raises
+    ------
+    UserError
+    """
+    bucket, key = _address(out)
+    found = _ADDRESS.fullmatch(source)
+    if found and (found["bucket"], found["key"]) == (bucket, key):
+        raise UserError(
+            f"expected another file than the table to write to, got s3://{bucket}/{key} for both; "
+            "name another one with --out"
+        )
+
+
+def check_writable(address: str) -> None:
+    """Begin an upload and give it up: whether an object may be written, which leaves nothing.
+
+    Raises
+    ------
+    UserError
+        As for `fetch`.
+    """
+    from botocore.exceptions import ClientError
+
+    bucket, key = _address(address)
+    client = _client()
+    with _told(f"s3://{bucket}/{key}", bucket, writes=True):
+        begun = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+        with suppress(ClientError):  # who may write need not be let give up
+            client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=begun)
+
+
 def send(path: Path, address: str) -> None:
     """Upload a file.
 
@@ -79,7 +113,7 @@ def send(path: Path, address: str) -> None:
         As for `fetch`.
     """
     bucket, key = _address(address)
-    with _told(f"s3://{bucket}/{key}", bucket):
+    with _told(f"s3://{bucket}/{key}", bucket, writes=True):
         _client().upload_file(str(path), bucket, key)
 
 
@@ -96,7 +130,7 @@ def _address(source: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _told(shown: str, bucket: str) -> Iterator[None]:
+def _told(shown: str, bucket: str, *, writes: bool = False) -> Iterator[None]:
     """What can go wrong with an object, in one line."""
     from boto3.exceptions import Boto3Error, S3UploadFailedError
     from botocore import exceptions
@@ -109,7 +143,7 @@ def _told(shown: str, bucket: str) -> Iterator[None]:
             f"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         ) from None
     except exceptions.ClientError as error:
-        raise UserError(_refused(error.response, shown, bucket)) from None
+        raise UserError(_refused(error.response, shown, bucket, writes)) from None
     except (exceptions.EndpointConnectionError, exceptions.HTTPClientError) as error:
         endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "AWS")
         raise UserError(
@@ -121,6 +155,8 @@ def _told(shown: str, bucket: str) -> Iterator[None]:
         raise UserError(f"expected to write {shown}, was refused ({reason})") from None
     except (exceptions.BotoCoreError, Boto3Error, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
+        if writes:
+            raise UserError(f"expected to write {shown}, could not ({reason})") from None
         raise UserError(f"expected a table at {shown}, got a failed download ({reason})") from None
 
 
@@ -141,20 +177,28 @@ def _client() -> Any:
     return session.client("s3", config=config, region_name=session.region_name or "us-east-1")
 
 
-def _refused(response: dict[str, Any], shown: str, bucket: str) -> str:
+def _refused(response: dict[str, Any], shown: str, bucket: str, writes: bool) -> str:
     status = _status(response)
     code = response.get("Error", {}).get("Code", "")
+    if status == 404 and writes:
+        return (
+            f"expected a bucket to write {shown} to, got none called {bucket!r}; check that it "
+            "exists at this endpoint"
+        )
     if status == 404:
         return (
             f"expected a table at {shown}, got no such object or bucket; check the key and that "
             f"the bucket {bucket!r} exists at this endpoint"
         )
     if status in (400, 401, 403):
+        what = "write" if writes else "read"
         return (
             f"expected to be let in to {shown}, got refused ({status} {code}): the credentials are "
-            f"wrong or may not read it; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE"
+            f"wrong or may not {what} it; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+            "AWS_PROFILE"
         )
-    return f"expected a table at {shown}, got the answer {status} {code}; try again"
+    wanted = "to write" if writes else "a table at"
+    return f"expected {wanted} {shown}, got the answer {status} {code}; try again"
 
 
 def _status(response: dict[str, Any]) -> Any:

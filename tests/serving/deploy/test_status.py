@@ -1,8 +1,11 @@
 """Whether what is in Production is what answers."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
-from serving.deploy.status import Deployed, _with_share, compare
+from serving.deploy.status import Deployed, _with_share, compare, images
+from serving.labels import VERSION
 
 DOCKER = Deployed("docker", "sixfold-churn", "3", "churn:3", "healthy", is_ready=True)
 CLUSTER = Deployed("kubernetes", "default/sixfold-churn", "3", "churn:3", "3 of 3", is_ready=True)
@@ -32,6 +35,14 @@ def test_a_canary_that_is_left_alone() -> None:
         (said,) = compare("churn", "3", deployed)
         assert "kubernetes (default/sixfold-churn-canary) is a canary beside nothing" in said
         assert "sixfold deploy churn --to kubernetes" in said
+
+
+def test_an_image_that_is_being_tried_is_not_built_yet() -> None:
+    tried = "sixfold-candidate:0123456789ab"
+    given = [("3", ["churn:3", tried]), ("4", [tried]), ("2", ["b:2", "a:2"]), ("2", [])]
+    there = [SimpleNamespace(tags=tags, labels={VERSION: number}) for number, tags in given]
+    engine: Any = SimpleNamespace(images=SimpleNamespace(list=lambda filters: there))
+    assert images(engine, "churn") == {"2": ["a:2", "b:2"], "3": ["churn:3"]}
 
 
 def test_nothing_in_production() -> None:

@@ -1,11 +1,38 @@
-"""What the user asks for: CPUs and tokens."""
+"""What the user asks for: images, CPUs and tokens."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from serving.deploy.wanted import parse_cpu, read_token
+from serving.deploy.recording import Recording
+from serving.deploy.wanted import Release, Wanted, parse_cpu, read_token, release
 from training.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("asked", "whole"),
+    [({}, False), ({"record": Recording()}, True), ({"traces": "http://collector:4318"}, True)],
+)
+@pytest.mark.parametrize("here", [False, True])
+def test_a_slim_image_does_where_nothing_is_recorded_or_traced(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], whole: bool, here: bool
+) -> None:
+    version = SimpleNamespace(model="churn", version="7", run_id="run7")
+    given: list[dict[str, bool]] = []
+
+    def image_of(*_: Any, **how: bool) -> str:
+        given.append(how)
+        return "churn:slim"
+
+    monkeypatch.setattr("serving.deploy.wanted.find", lambda *_: version)
+    monkeypatch.setattr("serving.engine.connect", lambda: None)
+    monkeypatch.setattr("serving.serve.image_of", image_of)
+    client: Any = None
+    found = release(client, Wanted("churn", **asked), lambda _: None, here=here)
+    assert found == Release("churn", "7", "run7", "churn:slim")
+    assert given == [{"whole": whole, "here": here}]
 
 
 @pytest.mark.parametrize(("text", "expected"), [("1", 1), ("0.5", 0.5), ("500m", 0.5), ("16", 16)])

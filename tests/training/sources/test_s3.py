@@ -2,12 +2,14 @@
 
 import gzip
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.services.s3 import S3
 from training.errors import UserError
+from training.sources.s3 import check_writable, send
 from training.table import read_table
 
 _CSV = b"a,b\n" + b"".join(b"%d,x\n" % i for i in range(2000))
@@ -84,3 +86,24 @@ def test_an_address_that_is_none_is_said_without_its_login(source: str) -> None:
     with pytest.raises(UserError, match="got 's3://bucket") as error:
         read_table(source)
     assert "SECRET" not in str(error.value)
+
+
+def test_whether_an_object_may_be_written_leaves_nothing(store: S3, tmp_path: Path) -> None:
+    key = "a folder/predictions #1?.csv"
+    check_writable(store.uri(key))
+    assert store.keys(key) == []
+    assert not store.client().list_multipart_uploads(Bucket=store.bucket).get("Uploads")
+    (tmp_path / "p.csv").write_bytes(_CSV)
+    send(tmp_path / "p.csv", store.uri(key))
+    check_writable(store.uri(key))
+    assert store.client().get_object(Bucket=store.bucket, Key=key)["Body"].read() == _CSV
+
+
+@pytest.mark.parametrize("ask", [check_writable, lambda address: send(Path(__file__), address)])
+def test_where_nothing_may_be_written(
+    store: S3, ask: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(UserError, match=r"may not write it|expected to write s3://"):
+        ask(store.uri("refused.csv"))
+    assert store.keys("refused.csv") == []
