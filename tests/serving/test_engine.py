@@ -48,7 +48,7 @@ def test_the_same_files_make_the_same_layers(engine: Any, tag: str) -> None:
 
 
 def test_labels_arrive_as_they_are(engine: Any, tag: str) -> None:
-    wanted = {"a": 'it"s $HOME \\ {b}', "org.x.y": "Umsätze 'über' alles", "empty": ""}
+    wanted = {"a": ' it"s  $HOME \\ {b} ', "org.x.y": "Umsätze 'über' alles", "empty": ""}
     built = engines.build(engine, f"FROM scratch\n{label(wanted)}\n", {}, tag=tag)
     assert built.labels == wanted
     assert len(built.history()) == 1
