@@ -24,7 +24,6 @@ from serving.compile import Compiled
 from serving.image import PLATFORM, check_platform, with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
 from serving.origin import read_origin
-from serving.packages import model_packages
 from serving.pipeline_image import pipeline_base, pyfunc_base
 from serving.sbom import sbom
 from serving.server.bundle import PYFUNC
@@ -133,7 +132,6 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     seconds: dict[str, float] = {}
     base = base_image(engine, wanted.platform, slim=wanted.slim, say=say)
     candidate = f"{_CANDIDATE}:{secrets.token_hex(6)}"
-    packages: list[str] = []
     try:
         with TemporaryDirectory(prefix="sixfold-") as name:
             folder = Path(name)
@@ -148,9 +146,8 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
             say(f"{version.name}: {compiled.why}")
             if compiled.path == "pipeline":
                 base = pipeline_base(engine, base, model, wanted.platform, say)
-                packages = model_packages(model)
             elif compiled.path == PYFUNC:
-                base, packages = pyfunc_base(engine, base, model, wanted.platform, say)
+                base = pyfunc_base(engine, base, model, wanted.platform, say)
             labels = image_labels(origin, compiled.path)
             with _timed(seconds, "image"):
                 of_version = (bundle, labels, candidate, version.created, wanted.platform)
@@ -161,7 +158,7 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
                     say(f"building {tag} by MLflow")
                     image = with_mlflow(engine, base, *of_version, model, folder)
         with _timed(seconds, "check"), ThreadPoolExecutor(1) as beside:
-            listing = beside.submit(sbom, engine, image, version.model, packages, version.created)
+            listing = beside.submit(sbom, engine, image, version.model, version.created)
             checked: Checked = check_image(engine, image, version, say)
             listed = listing.result()
         _name(engine, image, tag)

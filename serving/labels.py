@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from serving.deploy.names import slug
 from training.errors import UserError
@@ -18,8 +18,6 @@ TABLE, PATH = "sixfold.table", "sixfold.path"
 BASE = "sixfold.base"
 _OCI = "org.opencontainers.image"
 LICENCES = f"{_OCI}.licenses"
-#: Of Sixfold's own code in the image, and of Python.
-_OWN_LICENCES = ("Apache-2.0", "PSF-2.0")
 
 _HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?/)?"
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
@@ -27,7 +25,6 @@ _NAME = re.compile(rf"{_HOST}{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{
 _LONGEST = 255
 #: A line of a Dockerfile ends at one, or the engine does not take it.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_AND = re.compile(r" AND (?![^(]*\))")  # not within parentheses
 
 
 def image_name(model: str, version: str, tag: str = "") -> str:
@@ -111,12 +108,3 @@ def label(labels: Mapping[str, str]) -> str:
 def _quoted(value: str) -> str:
     line = _CONTROL.sub(" ", value)
     return '"' + re.sub(r'(["\\$])', r"\\\1", line) + '"'
-
-
-def licences(packages: Sequence[Mapping[str, Any]]) -> str:
-    """One SPDX expression of what is in a serving image, the system's packages left aside."""
-    parts = set(_OWN_LICENCES)
-    for package in packages:
-        parts |= set(_AND.split(package["licence"]))
-    whole = {f"({part})" if " OR " in part and part[0] != "(" else part for part in parts}
-    return " AND ".join(sorted(whole))

@@ -123,6 +123,7 @@ def test_what_is_in_an_image_is_listed_in_the_versions_run(images: Images) -> No
     assert listed["bomFormat"] == "CycloneDX"
     names = {item["name"] for item in listed["components"]}
     assert {"numpy", "onnxruntime", "uvicorn", "libc6"} <= names
+    assert names & {"python", "python3.11-minimal"}
     assert not names & {"mlflow", "pandas", "scikit-learn"}
     inside = ["python", "-c", "import numpy; print(numpy.__version__)"]
     found = images.engine.containers.run(

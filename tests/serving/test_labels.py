@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.labels import image_labels, image_name, label, licences
+from serving.labels import image_labels, image_name, label
 from serving.origin import Origin
 from tests.registry.facts import NOW, shown_facts
 from training.errors import UserError
@@ -95,18 +95,3 @@ def test_labels_say_where_an_image_comes_from() -> None:
     created = datetime.fromisoformat(labels["org.opencontainers.image.created"])
     assert created.timestamp() == NOW  # the version's, not the build's: it is the same tomorrow
     assert all(isinstance(value, str) for value in labels.values())
-
-
-def test_licences_are_one_expression() -> None:
-    found = licences(
-        [
-            {"name": "a", "licence": "MIT"},
-            {"name": "b", "licence": "MIT"},
-            {"name": "c", "licence": "Apache-2.0 OR BSD-2-Clause"},
-            {"name": "d", "licence": "MPL-2.0 AND (Apache-2.0 OR MIT)"},
-        ]
-    )
-    assert found == (
-        "(Apache-2.0 OR BSD-2-Clause) AND (Apache-2.0 OR MIT) AND Apache-2.0 AND MIT AND MPL-2.0 "
-        "AND PSF-2.0"
-    )
