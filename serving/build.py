@@ -25,12 +25,11 @@ from serving.image import PLATFORM, check_platform, with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
 from serving.origin import read_origin
 from serving.pipeline_image import pipeline_base, pyfunc_base
-from serving.sbom import sbom
+from serving.sbom import check_file, file_name, keep, sbom
 from serving.server.bundle import PYFUNC
 from training.aside import call_aside, import_ahead
 from training.console import write_report
 from training.errors import SixfoldError, UserError
-from training.tracking import first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -117,11 +116,13 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     ------
     UserError
         No such version, nothing in Production, no Docker, a platform or name that no image may
-        have, a model without a signature, or a registry that does not take the image.
+        have, a model without a signature, a registry that does not take the image, or a file that
+        cannot be written to.
     SixfoldError
         The image has failed one of its checks, and is removed.
     """
     check_platform(wanted.platform)
+    check_file(wanted.sbom)
     import_ahead("serving.preload")
     with reported("reading the registry"):
         version = find(client, wanted.model, wanted.version)
@@ -165,11 +166,15 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     finally:
         engines.remove(engine, candidate)
     with _timed(seconds, "record"):
-        _keep(client, origin.run_id, listed, wanted.sbom, f"{version.model}-{version.version}", say)
-    if wanted.push:
-        say(f"pushing {tag}")
-        with _timed(seconds, "push"):
-            push(engine, tag)
+        keep(client, origin.run_id, listed, file_name(version, wanted.platform, wanted.slim), say)
+    try:
+        if wanted.push:
+            say(f"pushing {tag}")
+            with _timed(seconds, "push"):
+                push(engine, tag)
+    finally:
+        if wanted.sbom:
+            write_report(wanted.sbom, listed, "--sbom")
     size = image.attrs["Size"]
     return Built(
         model=version.model,
@@ -248,27 +253,6 @@ def _name(engine: Any, image: Any, tag: str) -> None:
     for old in before:
         if old.id != image.id and not engine.images.get(old.id).tags:
             engines.remove(engine, old.id)
-
-
-def _keep(
-    client: "MlflowClient",
-    run_id: str,
-    listed: str,
-    file: str,
-    name: str,
-    say: Callable[[str], None],
-) -> None:
-    """Write the list of what is in an image: beside it, and among the artifacts of its run."""
-    if file:
-        write_report(file, listed, "--sbom")
-    if not run_id:
-        say("the version has no run in which its image's list of components could be kept")
-        return
-    try:
-        client.log_text(run_id, listed, f"serving/{name}.cdx.json")
-    # MLflow's own, requests' or boto3's: who may build an image need not be let write to the run.
-    except Exception as error:  # noqa: BLE001
-        say(f"the image's list of components is not kept in its run: {first_line(error)}")
 
 
 def _told(version: Version) -> dict[str, str]:

@@ -2,17 +2,24 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving.base import INVENTORY, read_file
+from serving.image import PLATFORM
 from serving.labels import LICENCES, PATH, VERSION
 from serving.licences import PYTHON, Package, read_inventory
 from serving.pipeline_image import MODEL_INVENTORY
+from training.errors import UserError
+from training.tracking import first_line
 
 if TYPE_CHECKING:
     from cyclonedx.model.component import Component
+    from mlflow import MlflowClient
+
+    from registry.version import Version
 
 #: What the system's packages are known by; it stays in the image, for scanners.
 _STATUS = "/var/lib/dpkg/status"
@@ -59,6 +66,51 @@ def sbom(engine: Any, image: Any, model: str, created: float) -> str:
         bom.components.add(_python(inventory.python))
     bom.register_dependency(bom.metadata.component, bom.components)
     return JsonV1Dot6(bom).output_as_string(indent=1)
+
+
+def file_name(version: "Version", platform: str, slim: bool) -> str:
+    """What the list of an image is called in its version's run: `churn-7-slim.cdx.json`."""
+    parts = [version.model, version.version]
+    parts += ["slim"] if slim else []
+    parts += [platform.replace("/", "-")] if platform != PLATFORM else []
+    return f"{'-'.join(parts)}.cdx.json"
+
+
+def keep(
+    client: "MlflowClient", run_id: str, listed: str, name: str, say: Callable[[str], None]
+) -> None:
+    """Keep the list of what is in an image among the artifacts of its version's run."""
+    if not run_id:
+        say("the version has no run in which its image's list of components could be kept")
+        return
+    try:
+        client.log_text(run_id, listed, f"serving/{name}")
+    # MLflow's own, requests' or boto3's: who may build an image need not be let write to the run.
+    except Exception as error:  # noqa: BLE001
+        say(f"the image's list of components is not kept in its run: {first_line(error)}")
+
+
+def check_file(file: str) -> None:
+    """Whether the file that --sbom names can be written to; nothing is in it yet.
+
+    Raises
+    ------
+    UserError
+        It cannot.
+    """
+    if not file:
+        return
+    path = Path(file)
+    was_there = path.exists()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise UserError(
+            f"expected a file to write to with --sbom, got {file!r}: {error.strerror}; name "
+            "another one"
+        ) from None
+    if not was_there:
+        path.unlink()
 
 
 def _package(package: Package) -> "Component":

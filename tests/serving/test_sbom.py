@@ -1,17 +1,20 @@
 """The list of what is in an image, of the files that the image has."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from registry.version import Version
 from serving import sbom as sboms
 from serving.base import INVENTORY
 from serving.labels import LICENCES, PATH, VERSION
 from serving.pipeline_image import MODEL_INVENTORY
-from serving.sbom import sbom
+from serving.sbom import check_file, file_name, sbom
 from tests.registry.facts import NOW
+from training.errors import UserError
 
 _STATUS = "/var/lib/dpkg/status"
 _SYSTEM = "Package: libc6\nStatus: installed\nArchitecture: amd64\nVersion: 2.36-9\n"
@@ -84,3 +87,39 @@ def test_a_models_own_packages_have_their_licences(files: dict[str, bytes], path
         "pkg:pypi/numpy@2.4.6": [{"expression": "BSD-3-Clause"}],
         "pkg:pypi/pandas@3.0": [{"expression": "BSD-3-Clause"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("platform", "slim", "expected"),
+    [
+        ("linux/amd64", False, "churn-7.cdx.json"),
+        ("linux/amd64", True, "churn-7-slim.cdx.json"),
+        ("linux/arm64", False, "churn-7-linux-arm64.cdx.json"),
+        ("linux/arm/v7", True, "churn-7-slim-linux-arm-v7.cdx.json"),
+    ],
+)
+def test_every_image_of_a_version_has_a_list_of_its_own(
+    platform: str, slim: bool, expected: str
+) -> None:
+    version = cast("Version", SimpleNamespace(model="churn", version="7"))
+    assert file_name(version, platform, slim) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("no/where.json", "No such file"), (".", "Is a directory"), ("a/b", "Not a")]
+)
+def test_a_file_that_cannot_be_written_to_is_said_before(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "a").write_text("there")
+    with pytest.raises(UserError, match=f"with --sbom, got .*: {said}"):
+        check_file(str(tmp_path / name))
+
+
+def test_a_file_is_left_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "listed.json"
+    check_file(str(file))
+    assert not file.exists()
+    file.write_text("before")
+    check_file(str(file))
+    assert file.read_text() == "before"
