@@ -4,7 +4,6 @@ version -> its model's files -> compiled -> image -> tried in a container -> nam
 step is a function of a module beside this one.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from registry.store import find_version, in_stage, reported
 from registry.version import Version, local_model
 from serving import engine as engines
 from serving.base import base_image
+from serving.candidates import new_name, remove_left
 from serving.check import Checked, check_image
 from serving.compile import Compiled
 from serving.image import PLATFORM, check_platform, with_mlflow, without_mlflow
@@ -33,8 +33,6 @@ from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-_CANDIDATE = "sixfold-candidate"
 
 
 @dataclass(frozen=True)
@@ -130,9 +128,10 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     engine = engines.connect()
     with reported("reading the registry"):
         origin = read_origin(client, version)
+    remove_left(engine, version.model, version.version, say)
     seconds: dict[str, float] = {}
     base = base_image(engine, wanted.platform, slim=wanted.slim, say=say)
-    candidate = f"{_CANDIDATE}:{secrets.token_hex(6)}"
+    candidate = new_name()
     try:
         with TemporaryDirectory(prefix="sixfold-") as name:
             folder = Path(name)
