@@ -41,10 +41,10 @@ else
 	@.venv/bin/mlflow run . $(mlflow_parameters) $(ARGS)
 endif
 
-serve: ## train, promote, build and serve: make serve DATA=… TARGET=… REGISTER=churn PORT=8080
+serve: ## train, promote, build and serve: make serve DATA=… TARGET=… REGISTER=churn PORT=8080 PROMOTE_ARGS=--allow-dirty
 	@containers/setup environment engine base image
 	@.venv/bin/mlflow run . $(mlflow_parameters) $(if $(call is_given,register),,-P register=$(SERVED)) $(ARGS)
-	@.venv/bin/sixfold promote $(SERVED)
+	@.venv/bin/sixfold promote $(SERVED) $(PROMOTE_ARGS)
 	@.venv/bin/sixfold serve $(SERVED) --port $(PORT)
 
 # One process for all that uses the container engine, in order, one for the rest (tests/lanes.py).

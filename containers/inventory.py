@@ -1,33 +1,33 @@
-"""Prints, as JSON, packages with their licences: usage: inventory.py FOLDER …"""
+"""Prints, as JSON, Python's version and packages with what they say of their licences.
+
+usage: inventory.py FOLDER …
+"""
 
 import json
+import platform
 import sys
 from importlib.metadata import Distribution, distributions
 
-#: What packages write where they have no SPDX expression.
-_SPDX = {
-    "apache 2.0": "Apache-2.0",
-    "apache-2.0": "Apache-2.0",
-    "mpl-2.0": "MPL-2.0",
-    "mit": "MIT",
-    "mit license": "MIT",
-    "3-clause bsd license": "BSD-3-Clause",
-}
+_LICENCE = "License :: "
+_LONGEST = 500  # what a model of somebody else requires may say anything
 
 
-def licence(package: Distribution) -> str:
-    """An SPDX expression; `LicenseRef-…` for a licence that has no entry above."""
+def described(package: Distribution) -> dict[str, object]:
+    """What a package says of its licence, in whichever of three fields."""
     said = package.metadata
-    if "License-Expression" in said:
-        return said["License-Expression"]
-    text = said["License"].strip().splitlines()[0] if "License" in said else "unknown"
-    reference = "".join(c if c.isalnum() else "-" for c in text)
-    return _SPDX.get(text.lower(), f"LicenseRef-{reference}")
+    lines = [line.strip() for line in (said.get("License") or "").splitlines() if line.strip()]
+    classifiers = [line for line in said.get_all("Classifier") or [] if line.startswith(_LICENCE)]
+    return {
+        "name": package.name,
+        "version": package.version,
+        "expression": (said.get("License-Expression") or "")[:_LONGEST],
+        "licence": lines[0][:_LONGEST] if lines else "",
+        "is_text": len(lines) > 1,
+        "classifiers": [line.split(" :: ")[-1][:_LONGEST] for line in classifiers],
+    }
 
 
 if __name__ == "__main__":
-    found = [
-        {"name": package.name, "version": package.version, "licence": licence(package)}
-        for package in distributions(path=sys.argv[1:])
-    ]
-    print(json.dumps(sorted(found, key=lambda item: item["name"]), indent=1))
+    found = [described(package) for package in distributions(path=sys.argv[1:])]
+    found.sort(key=lambda item: str(item["name"]))
+    print(json.dumps({"python": platform.python_version(), "packages": found}, indent=1))

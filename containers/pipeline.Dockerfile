@@ -10,7 +10,7 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 # host-ca.crt is there where the machine has a CA of its own. pip prefers REQUESTS_CA_BUNDLE, which a base may set.
-COPY requirements.txt host-ca.cr[t] /build/
+COPY requirements.txt inventory.py host-ca.cr[t] /build/
 RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt REQUESTS_CA_BUNDLE=/build/host-ca.crt; fi \
     && pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-cache-dir --no-compile \
         --no-deps --only-binary :all: --target /packages -r /build/requirements.txt \
@@ -19,6 +19,7 @@ RUN if [ -s /build/host-ca.crt ]; then export PIP_CERT=/build/host-ca.crt REQUES
     && find . -depth -type d '(' -name tests -o -name __pycache__ ')' -exec rm -rf '{}' ';' \
     # LightGBM needs the system's libgomp; scikit-learn's own copy serves.
     && mkdir lib && ln -s ../scikit_learn.libs/$(ls scikit_learn.libs | grep libgomp) lib/libgomp.so.1 \
+    && python /build/inventory.py /packages > packages.json \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /packages
 
 FROM ${SERVING}

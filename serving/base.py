@@ -2,19 +2,19 @@
 
 import hashlib
 import io
-import json
 import os
 import secrets
 import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from serving import engine as engines
-from serving.labels import BASE, LICENCES, label, licences
+from serving.labels import BASE, LICENCES, label
+from serving.licences import expression, read_inventory
 from training.errors import UserError
 
 NAME = "sixfold-serving"
@@ -34,7 +34,7 @@ _FILES = (
     "containers/inventory.py",
 )
 _DOCKERFILE = "containers/serving.Dockerfile"
-#: The Python packages of the base, with their licences, as JSON.
+#: The Python packages of the base, with what they say of their licences, as JSON.
 INVENTORY = "/opt/sixfold/code/packages.json"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 _PROJECT = Path(__file__).parent.parent
@@ -86,13 +86,7 @@ def base_image(engine: Any, platform: str, *, slim: bool, say: Callable[[str], N
         network_mode="host",
         buildargs={"BASE": python, "MLFLOW_VERSION": VERSION, **arguments},
     )
-    try:
-        packages = json.loads(read_file(engine, draft, INVENTORY))
-        labels = {LICENCES: licences(packages), BASE: tag.partition(":")[2]}
-        dockerfile = f"FROM {draft}\n{label(labels)}\n"
-        built = engines.build(engine, dockerfile, {}, tag=tag, platform=platform)
-    finally:
-        engines.remove(engine, draft, layers=False)
+    built = labelled(engine, draft, tag, platform, [INVENTORY], {BASE: tag.partition(":")[2]})
     say(f"{tag} is built in {time.monotonic() - began:.0f} s")
     return built
 
@@ -110,6 +104,36 @@ def base_name(engine: Any, platform: str, *, slim: bool) -> str:
 
 def _target(slim: bool) -> str:
     return "slim" if slim else "mlflow"
+
+
+def labelled(
+    engine: Any,
+    draft: str,
+    tag: str,
+    platform: str,
+    inventories: Sequence[str],
+    labels: Mapping[str, str],
+) -> Any:
+    """An image of another one, whose name goes, with a label of the licences that are in it.
+
+    Parameters
+    ----------
+    engine : DockerClient
+    draft, tag : str
+        The names of both.
+    platform : str
+    inventories : sequence of str
+        Files in the image: what packages it has.
+    labels : mapping
+        What else it has.
+    """
+    try:
+        found = read_inventory(*(read_file(engine, draft, file) for file in inventories))
+        whole = {LICENCES: expression(found.packages), **labels}
+        dockerfile = f"FROM {draft}\n{label(whole)}\n"
+        return engines.build(engine, dockerfile, {}, tag=tag, platform=platform)
+    finally:
+        engines.remove(engine, draft, layers=False)
 
 
 def context() -> dict[str, bytes]:

@@ -4,7 +4,6 @@ version -> its model's files -> compiled -> image -> tried in a container -> nam
 step is a function of a module beside this one.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,24 +18,21 @@ from registry.store import find_version, in_stage, reported
 from registry.version import Version, local_model
 from serving import engine as engines
 from serving.base import base_image
+from serving.candidates import new_name, remove_left
 from serving.check import Checked, check_image
 from serving.compile import Compiled
 from serving.image import PLATFORM, check_platform, with_mlflow, without_mlflow
 from serving.labels import image_labels, image_name
 from serving.origin import read_origin
-from serving.packages import model_packages
 from serving.pipeline_image import pipeline_base, pyfunc_base
-from serving.sbom import sbom
+from serving.sbom import check_file, file_name, keep, sbom
 from serving.server.bundle import PYFUNC
 from training.aside import call_aside, import_ahead
 from training.console import write_report
 from training.errors import SixfoldError, UserError
-from training.tracking import first_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-_CANDIDATE = "sixfold-candidate"
 
 
 @dataclass(frozen=True)
@@ -118,11 +114,13 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     ------
     UserError
         No such version, nothing in Production, no Docker, a platform or name that no image may
-        have, a model without a signature, or a registry that does not take the image.
+        have, a model without a signature, a registry that does not take the image, or a file that
+        cannot be written to.
     SixfoldError
         The image has failed one of its checks, and is removed.
     """
     check_platform(wanted.platform)
+    check_file(wanted.sbom)
     import_ahead("serving.preload")
     with reported("reading the registry"):
         version = find(client, wanted.model, wanted.version)
@@ -130,10 +128,10 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
     engine = engines.connect()
     with reported("reading the registry"):
         origin = read_origin(client, version)
+    remove_left(engine, version.model, version.version, say)
     seconds: dict[str, float] = {}
     base = base_image(engine, wanted.platform, slim=wanted.slim, say=say)
-    candidate = f"{_CANDIDATE}:{secrets.token_hex(6)}"
-    packages: list[str] = []
+    candidate = new_name()
     try:
         with TemporaryDirectory(prefix="sixfold-") as name:
             folder = Path(name)
@@ -148,9 +146,8 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
             say(f"{version.name}: {compiled.why}")
             if compiled.path == "pipeline":
                 base = pipeline_base(engine, base, model, wanted.platform, say)
-                packages = model_packages(model)
             elif compiled.path == PYFUNC:
-                base, packages = pyfunc_base(engine, base, model, wanted.platform, say)
+                base = pyfunc_base(engine, base, model, wanted.platform, say)
             labels = image_labels(origin, compiled.path)
             with _timed(seconds, "image"):
                 of_version = (bundle, labels, candidate, version.created, wanted.platform)
@@ -161,18 +158,22 @@ def build(client: "MlflowClient", wanted: Wanted, say: Callable[[str], None]) ->
                     say(f"building {tag} by MLflow")
                     image = with_mlflow(engine, base, *of_version, model, folder)
         with _timed(seconds, "check"), ThreadPoolExecutor(1) as beside:
-            listing = beside.submit(sbom, engine, image, version.model, packages, version.created)
+            listing = beside.submit(sbom, engine, image, version.model, version.created)
             checked: Checked = check_image(engine, image, version, say)
             listed = listing.result()
         _name(engine, image, tag)
     finally:
         engines.remove(engine, candidate)
     with _timed(seconds, "record"):
-        _keep(client, origin.run_id, listed, wanted.sbom, f"{version.model}-{version.version}", say)
-    if wanted.push:
-        say(f"pushing {tag}")
-        with _timed(seconds, "push"):
-            push(engine, tag)
+        keep(client, origin.run_id, listed, file_name(version, wanted.platform, wanted.slim), say)
+    try:
+        if wanted.push:
+            say(f"pushing {tag}")
+            with _timed(seconds, "push"):
+                push(engine, tag)
+    finally:
+        if wanted.sbom:
+            write_report(wanted.sbom, listed, "--sbom")
     size = image.attrs["Size"]
     return Built(
         model=version.model,
@@ -251,27 +252,6 @@ def _name(engine: Any, image: Any, tag: str) -> None:
     for old in before:
         if old.id != image.id and not engine.images.get(old.id).tags:
             engines.remove(engine, old.id)
-
-
-def _keep(
-    client: "MlflowClient",
-    run_id: str,
-    listed: str,
-    file: str,
-    name: str,
-    say: Callable[[str], None],
-) -> None:
-    """Write the list of what is in an image: beside it, and among the artifacts of its run."""
-    if file:
-        write_report(file, listed, "--sbom")
-    if not run_id:
-        say("the version has no run in which its image's list of components could be kept")
-        return
-    try:
-        client.log_text(run_id, listed, f"serving/{name}.cdx.json")
-    # MLflow's own, requests' or boto3's: who may build an image need not be let write to the run.
-    except Exception as error:  # noqa: BLE001
-        say(f"the image's list of components is not kept in its run: {first_line(error)}")
 
 
 def _told(version: Version) -> dict[str, str]:

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from serving.deploy.names import slug
 from training.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,24 +14,23 @@ if TYPE_CHECKING:
 
 MODEL, VERSION, RUN = "sixfold.model", "sixfold.version", "sixfold.run"
 TABLE, PATH = "sixfold.table", "sixfold.path"
-#: What an image is called until it has passed its checks.
-CANDIDATE = "sixfold-candidate"
 #: Fingerprint of the base image; a base and all images that start from it have it.
 BASE = "sixfold.base"
 _OCI = "org.opencontainers.image"
 LICENCES = f"{_OCI}.licenses"
-#: Of Sixfold's own code in the image, and of Python.
-_OWN_LICENCES = ("Apache-2.0", "PSF-2.0")
 
 _HOST = r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]+)?/)?"
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"{_HOST}{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?")
 _LONGEST = 255
-_AND = re.compile(r" AND (?![^(]*\))")  # not within parentheses
+#: A line of a Dockerfile ends at one, or the engine does not take it.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def image_name(model: str, version: str, tag: str = "") -> str:
-    """The name of a version's image: NAME:VERSION, or as the user wants it.
+    """The name of a version's image: MODEL:VERSION, or as the user wants it.
+
+    A model whose name no image may have gives its image one with a mark, as what is deployed has.
 
     Parameters
     ----------
@@ -41,18 +41,35 @@ def image_name(model: str, version: str, tag: str = "") -> str:
     Raises
     ------
     UserError
-        It is no name that an image may have.
+        It is no name that an image may have, or no label can hold the model's.
+
+    Examples
+    --------
+    >>> image_name("churn", "7")
+    'churn:7'
+    >>> image_name("Churn (EU)", "7")
+    'churn-eu-5ae74f:7'
     """
-    name = tag or f"{model}:{version}"
-    if tag and ":" not in tag.rpartition("/")[2]:
-        name = f"{tag}:{version}"
-    if _NAME.fullmatch(name) and len(name) <= _LONGEST:
-        return name
-    plain = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-") or "model"
-    raise UserError(
-        f"expected an image's name (small letters, digits and . _ - /, then :TAG), got {name!r}; "
-        f"give one: --tag {plain}:{version}"
-    )
+    if _CONTROL.search(model):
+        raise UserError(
+            f"expected a model's name without control characters, got {model!r}; rename it "
+            "(MLflow: rename_registered_model)"
+        )
+    own = f"{model}:{version}"
+    own = own if _is_name(own) else f"{slug(model)}:{version}"
+    if not tag:
+        return own
+    name = tag if ":" in tag.rpartition("/")[2] else f"{tag}:{version}"
+    if not _is_name(name):
+        raise UserError(
+            f"expected an image's name (small letters, digits and . _ - /, then :TAG), got "
+            f"{name!r}; give one: --tag {own}"
+        )
+    return name
+
+
+def _is_name(name: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and len(name) <= _LONGEST
 
 
 def image_labels(origin: "Origin", path: str) -> dict[str, str]:
@@ -82,11 +99,6 @@ def identity(origin: "Origin") -> dict[str, str]:
     return {MODEL: origin.version.model, VERSION: origin.version.version, RUN: origin.run_id}
 
 
-def own_names(names: Iterable[str]) -> list[str]:
-    """Those of an image's names that it has got by passing its checks."""
-    return sorted(name for name in names if not name.startswith(f"{CANDIDATE}:"))
-
-
 def label(labels: Mapping[str, str]) -> str:
     """One instruction of a Dockerfile: the engine would make a step of each label."""
     pairs = (f"{json.dumps(name)}={_quoted(value)}" for name, value in labels.items())
@@ -94,14 +106,5 @@ def label(labels: Mapping[str, str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    line = " ".join(value.split())
+    line = _CONTROL.sub(" ", value)
     return '"' + re.sub(r'(["\\$])', r"\\\1", line) + '"'
-
-
-def licences(packages: Sequence[Mapping[str, Any]]) -> str:
-    """One SPDX expression of what is in a serving image, the system's packages left aside."""
-    parts = set(_OWN_LICENCES)
-    for package in packages:
-        parts |= set(_AND.split(package["licence"]))
-    whole = {f"({part})" if " OR " in part and part[0] != "(" else part for part in parts}
-    return " AND ".join(sorted(whole))

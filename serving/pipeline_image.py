@@ -1,14 +1,14 @@
 """The base of images whose model is not compiled: the serving base, and what the model imports."""
 
 import hashlib
-import json
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from serving import engine as engines
-from serving.base import NAME, PYTHON, network, python_image, read_file
+from serving.base import INVENTORY, NAME, PYTHON, labelled, network, python_image
 from serving.foreign import warnings_of
 from serving.foreign_packages import requirements
 from serving.packages import model_packages
@@ -16,8 +16,8 @@ from serving.packages import model_packages
 _PROJECT = Path(__file__).parent.parent
 _DOCKERFILE = "containers/pipeline.Dockerfile"
 _PYFUNC = "containers/pyfunc.Dockerfile"
-#: Where the packages are in an image.
-_PACKAGES = "/opt/sixfold/model"
+#: What packages such an image has beside those of its base; as `INVENTORY` has those.
+MODEL_INVENTORY = "/opt/sixfold/model/packages.json"
 
 
 def pipeline_base(
@@ -45,23 +45,17 @@ def pipeline_base(
     SixfoldError
         The build has failed.
     """
-    wanted = "\n".join(model_packages(model)).encode()
-    say_what = "the packages that this model's pipelines import"
-    return _built(engine, base, _DOCKERFILE, {"requirements.txt": wanted}, platform, say_what, say)
+    files = {"requirements.txt": "\n".join(model_packages(model)).encode()}
+    what = "the packages that this model's pipelines import"
+    return _built(engine, base, _DOCKERFILE, files, platform, what, say)
 
 
 def pyfunc_base(
     engine: Any, base: Any, model: Path, platform: str, say: Callable[[str], None]
-) -> tuple[Any, list[str]]:
+) -> Any:
     """The base image with the packages of a model that Sixfold has not trained.
 
-    Parameters are those of `pipeline_base`.
-
-    Returns
-    -------
-    Image
-    list of str
-        `name==version` of what was installed.
+    Parameters and result are those of `pipeline_base`.
 
     Raises
     ------
@@ -76,11 +70,8 @@ def pyfunc_base(
     files = {
         "requirements.txt": "\n".join(needed.lines).encode(),
         "constraints.txt": "\n".join(needed.constraints).encode(),
-        "inventory.py": (_PROJECT / "containers" / "inventory.py").read_bytes(),
     }
-    built = _built(engine, base, _PYFUNC, files, platform, "the model's requirements", say)
-    listed = json.loads(read_file(engine, built.id, f"{_PACKAGES}/packages.json"))
-    return built, [f"{item['name']}=={item['version']}" for item in listed]
+    return _built(engine, base, _PYFUNC, files, platform, "the model's requirements", say)
 
 
 def _built(
@@ -95,6 +86,7 @@ def _built(
     from docker.errors import ImageNotFound
 
     dockerfile = (_PROJECT / file).read_text()
+    files = files | {"inventory.py": (_PROJECT / "containers" / "inventory.py").read_bytes()}
     serving = base.tags[0]
     given = hashlib.sha256(b"\0".join([serving.encode(), dockerfile.encode(), *files.values()]))
     tag = f"{NAME}:{serving.partition(':')[2]}-{given.hexdigest()[:12]}"
@@ -105,14 +97,16 @@ def _built(
     say(f"building {tag}, with {what} ...")
     began = time.monotonic()
     certificates, arguments = network()
-    built = engines.build(
+    draft = f"{tag}-{secrets.token_hex(4)}"
+    engines.build(
         engine,
         dockerfile,
         {**files, **certificates},
-        tag=tag,
+        tag=draft,
         platform=platform,
         network_mode="host",
         buildargs={"BASE": python_image(engine, platform), "SERVING": serving, **arguments},
     )
+    built = labelled(engine, draft, tag, platform, [INVENTORY, MODEL_INVENTORY], {})
     say(f"{tag} is built in {time.monotonic() - began:.0f} s")
     return built

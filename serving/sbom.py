@@ -1,24 +1,32 @@
 """What is in an image, as a CycloneDX document: Python's packages and the system's."""
 
-import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serving.base import INVENTORY, read_file
-from serving.labels import LICENCES, VERSION
+from serving.image import PLATFORM
+from serving.labels import LICENCES, PATH, VERSION
+from serving.licences import PYTHON, Package, read_inventory
+from serving.pipeline_image import MODEL_INVENTORY
+from training.errors import UserError
+from training.tracking import first_line
 
 if TYPE_CHECKING:
     from cyclonedx.model.component import Component
+    from mlflow import MlflowClient
+
+    from registry.version import Version
 
 #: What the system's packages are known by; it stays in the image, for scanners.
 _STATUS = "/var/lib/dpkg/status"
 _FIELD = re.compile(r"^(Package|Version|Architecture): (.+)$", re.MULTILINE)
 
 
-def sbom(engine: Any, image: Any, model: str, packages: list[str], created: float) -> str:
+def sbom(engine: Any, image: Any, model: str, created: float) -> str:
     """List an image's components.
 
     Parameters
@@ -27,8 +35,6 @@ def sbom(engine: Any, image: Any, model: str, packages: list[str], created: floa
     image : Image
     model : str
         What the image is called in the document.
-    packages : list of str
-        `name==version` of what a pipeline's image has beside the base's packages.
     created : float
         The document's time: the same image has the same document.
 
@@ -51,22 +57,84 @@ def sbom(engine: Any, image: Any, model: str, packages: list[str], created: floa
         bom_ref=f"image:{image.id}",
         licenses=[_licence(labels[LICENCES])],
     )
-    inventory = json.loads(read_file(engine, image.id, INVENTORY))
-    bom.components.update(
-        _package(item["name"], item["version"], item["licence"]) for item in inventory
-    )
-    bom.components.update(_package(*item.split("==", 1)) for item in packages)
+    files = [INVENTORY] if labels[PATH] == "onnx" else [INVENTORY, MODEL_INVENTORY]
+    inventory = read_inventory(*(read_file(engine, image.id, file) for file in files))
+    bom.components.update(map(_package, inventory.packages))
     status = read_file(engine, image.id, _STATUS).decode(errors="replace")
     bom.components.update(_system(status))
+    if not _has_python(status, inventory.python):
+        bom.components.add(_python(inventory.python))
     bom.register_dependency(bom.metadata.component, bom.components)
     return JsonV1Dot6(bom).output_as_string(indent=1)
 
 
-def _package(name: str, version: str, licence: str = "") -> "Component":
+def file_name(version: "Version", platform: str, slim: bool) -> str:
+    """What the list of an image is called in its version's run: `churn-7-slim.cdx.json`."""
+    parts = [version.model, version.version]
+    parts += ["slim"] if slim else []
+    parts += [platform.replace("/", "-")] if platform != PLATFORM else []
+    return f"{'-'.join(parts)}.cdx.json"
+
+
+def keep(
+    client: "MlflowClient", run_id: str, listed: str, name: str, say: Callable[[str], None]
+) -> None:
+    """Keep the list of what is in an image among the artifacts of its version's run."""
+    if not run_id:
+        say("the version has no run in which its image's list of components could be kept")
+        return
+    try:
+        client.log_text(run_id, listed, f"serving/{name}")
+    # MLflow's own, requests' or boto3's: who may build an image need not be let write to the run.
+    except Exception as error:  # noqa: BLE001
+        say(f"the image's list of components is not kept in its run: {first_line(error)}")
+
+
+def check_file(file: str) -> None:
+    """Whether the file that --sbom names can be written to; nothing is in it yet.
+
+    Raises
+    ------
+    UserError
+        It cannot.
+    """
+    if not file:
+        return
+    path = Path(file)
+    was_there = path.exists()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise UserError(
+            f"expected a file to write to with --sbom, got {file!r}: {error.strerror}; name "
+            "another one"
+        ) from None
+    if not was_there:
+        path.unlink()
+
+
+def _package(package: Package) -> "Component":
     from packageurl import PackageURL
 
-    purl = PackageURL("pypi", None, name.lower().replace("_", "-"), version)
-    return _component(name, version, purl, [_licence(licence)] if licence else [])
+    purl = PackageURL("pypi", None, package.name.lower().replace("_", "-"), package.version)
+    return _component(package.name, package.version, purl, [_licence(package.licence)])
+
+
+def _has_python(status: str, version: str) -> bool:
+    """Whether Python is one of the system's packages, as it is not in Docker's own images of it."""
+    name = f"python{'.'.join(version.split('.')[:2])}"
+    return f"Package: {name}\n" in status or f"Package: {name}-minimal\n" in status
+
+
+def _python(version: str) -> "Component":
+    from packageurl import PackageURL
+
+    component = _component(
+        "python", version, PackageURL("generic", None, "python", version), [_licence(PYTHON)]
+    )
+    # Scanners know it by this one.
+    component.cpe = f"cpe:2.3:a:python:python:{version}:*:*:*:*:*:*:*"
+    return component
 
 
 def _system(status: str) -> Iterator["Component"]:

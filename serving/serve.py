@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from serving import engine as engines
 from serving.base import base_name, own_platform, read_file
 from serving.build import Wanted, build, find
+from serving.candidates import own_names
 from serving.check import SEALED
 from serving.deploy.recording import Recording, mounted
 from serving.image import BUNDLE, PLATFORM
-from serving.labels import BASE, identity, image_name, own_names
+from serving.labels import BASE, identity, image_name
 from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:

@@ -245,12 +245,31 @@ def test_make_train_has_the_parameters_of_main() -> None:
     ],
 )
 def test_make_train_passes_what_is_given(given: list[str], expected: str) -> None:
+    assert dry_run("train", *given)[-1] == expected
+
+
+def test_make_serve_passes_what_is_given() -> None:
+    given = ["REGISTER=it's $$5", "BUDGET=5", "PORT=81", "ARGS=-A x", "PROMOTE_ARGS=--allow-dirty"]
+    assert dry_run("serve", *given)[1:] == [
+        ".venv/bin/mlflow run . -P budget='5' -P register='it'\\''s $5' -A x",
+        ".venv/bin/sixfold promote 'it'\\''s $5' --allow-dirty",
+        ".venv/bin/sixfold serve 'it'\\''s $5' --port 81",
+    ]
+    assert dry_run("serve")[1:] == [
+        ".venv/bin/mlflow run . -P register=breast-cancer",
+        ".venv/bin/sixfold promote breast-cancer",
+        ".venv/bin/sixfold serve breast-cancer --port 8080",
+    ]
+
+
+def dry_run(*words: str) -> list[str]:
+    """The commands that make would run, by line; what is in the environment is none of it."""
     environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "TARGET": "not this one"}
-    command = ["make", "--dry-run", "train", *given]
+    command = ["make", "--dry-run", *words]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    assert " ".join(done.stdout.splitlines()[-1].split()) == expected
+    return [" ".join(line.split()) for line in done.stdout.splitlines()]
 
 
 def test_nothing_of_this_machine_is_in_the_repository() -> None:

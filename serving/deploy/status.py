@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from serving.candidates import own_names
 from serving.deploy import manifests
 from serving.deploy.compose_text import SHARE
 from serving.deploy.front import HOST, ROLE, published_port
@@ -13,7 +14,7 @@ from serving.deploy.names import MODEL, deployment, slug
 from serving.deploy.recording import PROJECT, SERVICE
 from serving.deploy.servers import share_of
 from serving.labels import MODEL as IMAGE_MODEL
-from serving.labels import VERSION, own_names
+from serving.labels import VERSION
 from training.errors import UserError
 
 if TYPE_CHECKING:

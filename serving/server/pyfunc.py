@@ -1,7 +1,8 @@
 """A model that Sixfold has not trained, as `mlflow.pyfunc` loads it: what it makes of requests.
 
 MLflow itself reads requests, holds them against the signature and writes the answers, by the
-functions of its own server: every valid request has the same answer as there.
+functions of its own server: every valid request has the same answer as there. Parquet alone is
+refused: no limit on its bytes is one on the memory that it takes.
 """
 
 import io

@@ -9,7 +9,7 @@ for name, text in {texts}:
     exec(compile(text, name, "exec"), vars(module))
 sys.exit(module.main(*sys.argv[1:]))
 """
-_RUN = ("asking", "sample", "example", "run")
+_RUN = ("asking", "sample", "formats", "example", "run")
 _SMOKE = ("asking", "sample", "smoke")
 
 

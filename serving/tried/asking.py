@@ -74,15 +74,22 @@ def predictions(body: Any, kind: str = JSON) -> Any:
 
 
 def inferred(
-    model: str, given: dict[str, Any], count: int, params: dict[str, Any] | None = None
+    model: str,
+    given: dict[str, tuple[list[int], list[Any]]],
+    params: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """The outputs that V2 answers for columns, the status being good."""
+    """The outputs that V2 answers for tensors, each a shape and values, the status being good."""
     address = f"/v2/models/{urllib.parse.quote(model, safe='')}"
     status, _, answer = ask("GET", address)
     if status != 200:
         raise Wrong(f"status {status} for the model's description: {answer[:200]}")
     inputs = [
-        {"name": item["name"], "shape": [count], "datatype": item["datatype"], "data": given[name]}
+        {
+            "name": name,
+            "datatype": item["datatype"],
+            "shape": given[name][0],
+            "data": given[name][1],
+        }
         for item in json.loads(answer)["inputs"]
         if (name := item["name"]) in given
     ]

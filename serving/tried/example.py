@@ -1,4 +1,4 @@
-"""The example of a model that came without predictions: all formats must say the same."""
+"""The example of a model that came without predictions: all its formats must say the same."""
 
 import json
 import math
@@ -7,6 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from serving.tried.asking import Check, Wrong, ask, inferred, predictions
+from serving.tried.formats import (
+    Tensor,
+    are_numbers,
+    as_csv,
+    columns,
+    flat,
+    shortened,
+    tensors,
+)
 
 VARIES = "the model's predictions differ from one request to the next"
 #: How often a request is asked before it counts as one that always has the same answer.
@@ -22,6 +31,7 @@ class Example:
 
     def __init__(self, bundle: Path, model: str) -> None:
         example = json.loads((bundle / "sample.json").read_text())
+        self._inputs = json.loads((bundle / "signature.json").read_text())["inputs"]
         self._model = model
         self._request = example["request"]
         self._is_made = example["is_made"]
@@ -35,9 +45,16 @@ class Example:
         split = self._request.get("dataframe_split", {})
         if "columns" in split:
             yield "dataframe_records", self._records
+            if are_numbers(split, self._inputs):
+                yield "inputs", self._columns
+                # CSV has no parameters.
+                if not self._params and (short := shortened(split)) and (text := as_csv(short)):
+                    yield "CSV", lambda: self._csv(short, text)
             # V2 has no lists in a column.
             if not any(isinstance(cell, list | dict) for row in split["data"] for cell in row):
-                yield "V2 infer", self._v2
+                yield "V2 infer", lambda: self._v2(flat(split))
+        elif arrays := tensors(self._request, self._inputs):
+            yield "V2 infer", lambda: self._v2(arrays)
 
     def compare(self, found: Any, expected: Any, form: str) -> str:
         """Hold an answer against the one to the example; what there is to say of both."""
@@ -56,8 +73,8 @@ class Example:
             raise Wrong(f"{found} {form}, where the example was answered {expected}")
         return VARIES
 
-    def _answer(self) -> Any:
-        status, _, answer = ask("POST", "/invocations", json.dumps(self._request))
+    def _answer(self, request: dict[str, Any] | None = None) -> Any:
+        status, _, answer = ask("POST", "/invocations", json.dumps(request or self._request))
         if status == 200:
             return json.loads(answer)["predictions"]
         if status == 400 and self._is_made:
@@ -80,12 +97,21 @@ class Example:
         body = {"dataframe_records": rows, "params": self._params}
         return self.compare(predictions(body), expected, "in dataframe_records")
 
-    def _v2(self) -> str:
-        split = self._request["dataframe_split"]
-        given = dict(zip(split["columns"], zip(*split["data"], strict=True), strict=True))
+    def _columns(self) -> str:
         if (expected := self._answer()) is None:
             return ""
-        found = inferred(self._model, given, len(split["data"]), self._params)
+        body = {"inputs": columns(self._request["dataframe_split"]), "params": self._params}
+        return self.compare(predictions(body), expected, "in inputs")
+
+    def _csv(self, split: dict[str, Any], text: str) -> str:
+        if (expected := self._answer({"dataframe_split": split})) is None:
+            return ""
+        return self.compare(predictions(text, "text/csv"), expected, "in CSV")
+
+    def _v2(self, given: dict[str, Tensor]) -> str:
+        if (expected := self._answer()) is None:
+            return ""
+        found = inferred(self._model, given, self._params)
         if len(found) > 1:
             return ""
         (output,) = found

@@ -77,7 +77,8 @@ class Sample:
             self.compare(predictions(text.getvalue(), "text/csv"))
 
         def v2() -> None:
-            self.compare(inferred(model, self.by_column(), len(self.rows))[0]["data"])
+            given = {name: ([len(cells)], cells) for name, cells in self.by_column().items()}
+            self.compare(inferred(model, given)[0]["data"])
 
         yield (
             "recorded predictions",

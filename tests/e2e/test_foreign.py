@@ -21,6 +21,7 @@ from mlflow.pyfunc import load_model, scoring_server
 from sklearn.dummy import DummyClassifier
 
 from serving import engine as engines
+from serving.labels import LICENCES
 from tests.e2e.command import call
 from tests.e2e.test_serving import post
 from tests.serving.foreign import people, save_table_model, save_tensor_model
@@ -165,10 +166,20 @@ def serving(others: Others) -> Iterator[Any]:
         engine.containers.get(name).remove(force=True)
 
 
+def check_listed(listed: dict[str, Any], model: str) -> None:
+    """The model's own packages are among what is in its image, with their licences."""
+    licences = {item["name"]: item.get("licenses") for item in listed["components"]}
+    assert licences["pandas"] == licences["scikit-learn"] == [{"expression": "BSD-3-Clause"}]
+    label = engines.connect().images.get(f"{model}:1").labels[LICENCES]
+    assert [{"expression": label}] == listed["metadata"]["component"]["licenses"]
+    assert {"BSD-3-Clause", "MIT", "PSF-2.0"} <= set(label.split(" AND "))
+
+
 def test_a_table_model_is_built_served_and_asked_for_a_file(others: Others, serving: Any) -> None:
-    printed = others.sixfold("build", others.table)
+    printed = others.sixfold("build", others.table, "--sbom", "listed.json")
     assert "its own input example" in printed
     assert "the version has no run in which" in printed
+    check_listed(json.loads((others.folder / "listed.json").read_text()), others.table)
     url = serving(others.table)
     rows = people()
     split = rows.to_dict("split", index=False)

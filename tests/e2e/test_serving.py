@@ -123,6 +123,7 @@ def test_what_is_in_an_image_is_listed_in_the_versions_run(images: Images) -> No
     assert listed["bomFormat"] == "CycloneDX"
     names = {item["name"] for item in listed["components"]}
     assert {"numpy", "onnxruntime", "uvicorn", "libc6"} <= names
+    assert names & {"python", "python3.11-minimal"}
     assert not names & {"mlflow", "pandas", "scikit-learn"}
     inside = ["python", "-c", "import numpy; print(numpy.__version__)"]
     found = images.engine.containers.run(
@@ -212,6 +213,10 @@ def test_a_slim_image_answers_too(images: Images, slim: dict[str, Any]) -> None:
     assert slim["bytes"] / 1e6 <= 200
     assert slim["bytes"] < images.first["bytes"]
     assert slim["checks"] == images.first["checks"]
+    client = mlflow.MlflowClient(images.environment["MLFLOW_TRACKING_URI"])
+    kept = {item.path for item in client.list_artifacts(slim["run_id"], "serving")}
+    names = [f"{images.model}-1{part}.cdx.json" for part in ("", "-slim")]
+    assert {f"serving/{name}" for name in names} <= kept
 
 
 def test_traces_are_made_by_an_image_that_is_not_slim(images: Images, slim: dict[str, Any]) -> None:
@@ -270,12 +275,15 @@ def test_an_image_that_is_not_as_it_must_be_fails_its_checks(
 
 
 def test_a_push_that_is_refused_is_one_line(images: Images) -> None:
+    """What was asked for beside it, a list of what is in the image, is there."""
     words = ["build", images.model, "--push", "--tag", f"127.0.0.1:1/{images.model}"]
+    words += ["--sbom", "listed.json"]
     printed = call(images.versions.folder, "sixfold", words, images.environment, code=2)
     try:
         last = printed.strip().splitlines()[-1]
         assert last.startswith("sixfold: expected a registry that takes 127.0.0.1:1/")
         assert "Traceback" not in printed
+        assert (images.versions.folder / "listed.json").read_text().startswith("{")
     finally:
         engines.remove(images.engine, f"127.0.0.1:1/{images.model}:1")
 

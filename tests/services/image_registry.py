@@ -1,15 +1,20 @@
-"""A registry that hands out one image, of some platforms, by the protocol that engines pull by."""
+"""Registries of images: Docker's own, and one that hands out an image of some platforms."""
 
 import hashlib
 import io
 import json
 import secrets
+import sys
 import tarfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+from tests.services.process import answers, find_binary, free_ports, running
+
+INSTALL = "containers/setup test-tools"
 _TYPE = "application/vnd.docker.distribution.manifest"
 _MANIFEST, _LIST = f"{_TYPE}.v2+json", f"{_TYPE}.list.v2+json"
 _CONFIG = "application/vnd.docker.container.image.v1+json"
@@ -17,8 +22,35 @@ _LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 
 
 @contextmanager
+def docker_registry(folder: Path) -> Iterator[str]:
+    """The host and port of Docker's own registry, which keeps what it is given in a folder.
+
+    Engines speak to it without a certificate, as it is on the loopback.
+    """
+    own = Path(sys.executable).with_name("docker-registry")
+    program = find_binary("docker-registry", INSTALL, [own])
+    (port,) = free_ports(1)
+    settings = {
+        "version": "0.1",
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
+        "http": {"addr": f"127.0.0.1:{port}"},
+    }
+    file = folder / "registry.json"  # which is YAML, too
+    file.write_text(json.dumps(settings))
+    host = f"127.0.0.1:{port}"
+    with running(
+        [program, "serve", file],
+        lambda: answers(f"http://{host}/v2/"),
+        folder / "registry.log",
+        folder=folder,
+    ):
+        yield host
+
+
+@contextmanager
 def handing_out(platforms: Sequence[str]) -> Iterator[str]:
-    """The registry's host and port, until the end of the context.
+    """The host and port of one that is not Docker's, until the end of the context.
 
     Any name and tag is the image's. With one platform there is no list of platforms, and its
     manifest answers whatever is asked for.

@@ -58,6 +58,47 @@ def save_tensor_model(folder: Path, **options: Any) -> Path:
     return folder
 
 
+class Sums(PythonModel):
+    """The sum of each row: any digit that is lost shows."""
+
+    def predict(
+        self, context: Any, model_input: Any, params: dict[str, Any] | None = None
+    ) -> np.ndarray:
+        if isinstance(model_input, dict):
+            return model_input["left"] @ [1.0, 3.0] + model_input["right"]
+        return model_input.to_numpy(np.float64) @ np.arange(1, model_input.shape[1] + 1)
+
+
+def save_numbers_model(folder: Path) -> Path:
+    """`Sums`, over columns of all of MLflow's types of numbers, with all digits that there are."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(5, 4)) * [1, 1e6, 100, 100]
+    rows = pd.DataFrame(values, columns=["a, b", "c.1", "7", 'd"']).astype(
+        {"c.1": "float32", "7": "int32", 'd"': "int64"}
+    )
+    return _save_sums(folder, rows)
+
+
+def save_tensors_model(folder: Path) -> Path:
+    """`Sums`, over two tensors by name."""
+    rng = np.random.default_rng(0)
+    left = rng.normal(size=(3, 2))
+    return _save_sums(folder, {"left": left, "right": np.arange(3, dtype=np.float32)})
+
+
+def _save_sums(folder: Path, rows: Any) -> Path:
+    signature = infer_signature(rows, Sums().predict(None, rows))
+    requirements = ["mlflow==3.17.2"]
+    save_pyfunc(
+        folder,
+        python_model=Sums(),
+        signature=signature,
+        input_example=rows,
+        pip_requirements=requirements,
+    )
+    return folder
+
+
 class Shares(PythonModel):
     """A model of Python code, which answers with a table and takes a parameter."""
 

@@ -96,6 +96,11 @@ def test_what_is_not_one_platform_is_one_line(registry: mlflow.MlflowClient, pla
     assert f"got {platform!r}" in said
 
 
+def test_a_list_that_cannot_be_written_is_one_line_before_the_work(tmp_path: Path) -> None:
+    said = only_error(sixfold("build", "churn", "--sbom", str(tmp_path)))
+    assert said.startswith(f"sixfold: expected a file to write to with --sbom, got '{tmp_path}'")
+
+
 @pytest.mark.docker
 @pytest.mark.parametrize("words", [[], ["--slim"]])
 def test_a_platform_that_cannot_be_had_is_one_line(

@@ -12,10 +12,11 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from serving import candidates
 from serving import engine as engines
 from serving.base import PYTHON
 from serving.command import told
-from serving.labels import label
+from serving.labels import MODEL, VERSION, label
 from tests.waiting import wait_until
 from training.errors import SixfoldError, UserError
 
@@ -48,10 +49,39 @@ def test_the_same_files_make_the_same_layers(engine: Any, tag: str) -> None:
 
 
 def test_labels_arrive_as_they_are(engine: Any, tag: str) -> None:
-    wanted = {"a": 'it"s $HOME \\ {b}', "org.x.y": "Umsätze 'über' alles", "empty": ""}
+    wanted = {"a": ' it"s  $HOME \\ {b} ', "org.x.y": "Umsätze 'über' alles", "empty": ""}
     built = engines.build(engine, f"FROM scratch\n{label(wanted)}\n", {}, tag=tag)
     assert built.labels == wanted
     assert len(built.history()) == 1
+
+
+def test_what_a_killed_build_has_left_goes_with_a_later_one(
+    engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour later, unless a container has it, if it is of the same version."""
+    model, told = f"sixfold-test-{secrets.token_hex(6)}", list[str]()
+    listed = engine.api.images
+
+    def own(name: str) -> list[Any]:  # not what a build beside this test has
+        return [item for item in listed(name=name) if model in (item["Labels"] or {}).values()]
+
+    monkeypatch.setattr(engine.api, "images", own)
+    dockerfile = f"FROM {PYTHON}\n{label({MODEL: model, VERSION: '7'})}\n"
+    name, later = candidates.new_name(), time.time() + 3700
+    engines.build(engine, dockerfile, {}, tag=name)
+    container = engine.containers.create(name)
+    try:
+        candidates.remove_left(engine, model, "7", told.append)
+        candidates.remove_left(engine, model, "7", told.append, now=later)
+        container.remove()
+        candidates.remove_left(engine, model, "8", told.append, now=later)
+        assert engine.images.get(name)
+        assert not told
+        candidates.remove_left(engine, model, "7", told.append, now=later)
+        assert not own(candidates.REPOSITORY)
+    finally:
+        engines.remove(engine, name)
+    assert told == [f"removed {name}, which a build that was killed had left"]
 
 
 def test_a_failed_build_says_why_and_leaves_nothing(engine: Any, tag: str) -> None:

@@ -5,6 +5,7 @@ import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from serving import tried
 from serving.tried import asking, run_script, smoke_script
 from serving.tried.example import VARIES, Example
 from serving.tried.sample import Sample
-from tests.serving.foreign import bundle_of, save_drawing_model, save_python_model
+from tests.serving.foreign import (
+    bundle_of,
+    save_drawing_model,
+    save_numbers_model,
+    save_python_model,
+    save_table_model,
+    save_tensor_model,
+    save_tensors_model,
+)
 from tests.serving.server.bundles import LEVELS, NUMBERS, write_bundle
 from tests.serving.server.running import running
 from training.schema import Schema
@@ -106,6 +115,9 @@ def test_a_label_must_be_the_likelier_one_unless_both_are(tmp_path: Path) -> Non
         tried.compare(["no"])
 
 
+EXAMPLE = ["example", "example again"]
+
+
 def notes_of(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     """Every check of a served example, with what it has to say."""
     with running(bundle) as server:
@@ -120,7 +132,7 @@ def test_a_model_that_draws_at_random_is_told(
 ) -> None:
     bundle = bundle_of(save_drawing_model(tmp_path / "model", kind), tmp_path / "bundle")
     found = notes_of(bundle, monkeypatch)
-    assert list(found) == ["example", "example again", "dataframe_records", "V2 infer"]
+    assert list(found) == [*EXAMPLE, "dataframe_records", "inputs", "CSV", "V2 infer"]
     assert VARIES in found.values()
 
 
@@ -131,8 +143,29 @@ def test_a_model_is_tried_with_the_parameters_of_its_example(
     example = (pd.DataFrame({"x": [1.0, 2.0]}), {"scale": 3.0})
     model = save_python_model(tmp_path / "model", input_example=example)
     found = notes_of(bundle_of(model, tmp_path / "bundle"), monkeypatch)
-    assert list(found) == ["example", "example again", "dataframe_records", "V2 infer"]
+    assert list(found) == [*EXAMPLE, "dataframe_records", "inputs", "V2 infer"]
     assert VARIES not in found.values()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("save", "formats"),
+    [
+        (save_table_model, ["dataframe_records", "V2 infer"]),
+        (save_numbers_model, ["dataframe_records", "inputs", "CSV", "V2 infer"]),
+        (save_tensor_model, ["V2 infer"]),
+        (save_tensors_model, ["V2 infer"]),
+    ],
+)
+def test_a_model_says_the_same_in_all_formats_of_its_example(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    save: Callable[[Path], Path],
+    formats: list[str],
+) -> None:
+    found = notes_of(bundle_of(save(tmp_path / "model"), tmp_path / "bundle"), monkeypatch)
+    assert list(found) == [*EXAMPLE, *formats]
+    assert not any(found.values())
 
 
 class Answers(Example):
@@ -142,7 +175,7 @@ class Answers(Example):
         self._answers = itertools.cycle(answers)
         self._varies = False
 
-    def _answer(self) -> Any:
+    def _answer(self, request: dict[str, Any] | None = None) -> Any:
         return next(self._answers)
 
 

@@ -195,6 +195,12 @@ def test_a_refusal_says_what_was_expected_and_no_value(
     assert SECRET not in caplog.text
 
 
+def test_parquet_is_refused_whatever_is_in_it(table: Both) -> None:
+    status, answer = table.ours(people().to_parquet(), "application/vnd.apache.parquet")
+    assert status == 415
+    assert "expected content-type application/json or text/csv" in answer["message"]
+
+
 def test_what_the_model_says_of_an_error_is_not_passed_on(python: Both) -> None:
     body = json.dumps({"dataframe_records": [{"x": -12345.5}]}).encode()
     status, answer = python.ours(body, "application/json")
