@@ -65,19 +65,20 @@ def test_what_a_killed_build_has_left_goes_with_a_later_one(
     def own(name: str) -> list[Any]:  # not what a build beside this test has
         return [item for item in listed(name=name) if model in (item["Labels"] or {}).values()]
 
-    monkeypatch.setattr(engine.api, "images", own)
     dockerfile = f"FROM {PYTHON}\n{label({MODEL: model, VERSION: '7'})}\n"
     name, later = candidates.new_name(), time.time() + 3700
     engines.build(engine, dockerfile, {}, tag=name)
     container = engine.containers.create(name)
     try:
-        candidates.remove_left(engine, model, "7", told.append)
-        candidates.remove_left(engine, model, "7", told.append, now=later)
-        container.remove()
-        candidates.remove_left(engine, model, "8", told.append, now=later)
-        assert engine.images.get(name)
-        assert not told
-        candidates.remove_left(engine, model, "7", told.append, now=later)
+        with monkeypatch.context() as patch:
+            patch.setattr(engine.api, "images", own)
+            candidates.remove_left(engine, model, "7", told.append)
+            candidates.remove_left(engine, model, "7", told.append, now=later)
+            container.remove()
+            candidates.remove_left(engine, model, "8", told.append, now=later)
+            assert engine.images.get(name)
+            assert not told
+            candidates.remove_left(engine, model, "7", told.append, now=later)
         assert not own(candidates.REPOSITORY)
     finally:
         engines.remove(engine, name)
