@@ -143,7 +143,7 @@ def undeploy(model: str, to: str, namespace: str | None, recordings: bool) -> No
             engine = connect()
             if recordings:
                 recording.check_unused(engine, model, to)
-            gone = (docker if to == "docker" else compose).remove(engine, model)
+            gone = (docker if to == "docker" else compose).remove(engine, model, say)
             gone += recording.forget(engine, model, to) if recordings else []
             kept = recording.kept(engine, model, to)
     if not gone:

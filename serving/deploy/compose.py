@@ -3,6 +3,7 @@
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from serving.deploy.compose_file import has_canary, written_anew
 from serving.deploy.compose_text import FRONT_FILE, quoted
 from serving.deploy.front import ROLE, program
 from serving.deploy.names import MODEL, deployment
+from serving.deploy.networks import remove_networks
 from serving.deploy.recording import PROJECT
 from serving.deploy.wanted import Release, Wanted, read_token, without_stable, written
 from training.errors import UserError
@@ -86,10 +88,11 @@ def command(path: Path, model: str) -> str:
     return f"docker compose {options} {up} --wait"
 
 
-def remove(engine: Any, model: str) -> list[str]:
+def remove(engine: Any, model: str, say: Callable[[str], None]) -> list[str]:
     """Remove the containers of a model that Compose has made, and their networks; what was there.
 
-    What a person has put beside them in the file stays, and so does a network that it uses.
+    What a person has put beside them in the file stays, and so does a network that it uses, or
+    that another container is on; of the latter `say` is told.
     """
     gone, projects = [], set()
     there = engine.containers.list(all=True, filters={"label": [f"{MODEL}={model}", PROJECT]})
@@ -101,11 +104,8 @@ def remove(engine: Any, model: str) -> list[str]:
         gone.append(f"container {container.name}")
     for project in sorted(projects):
         chosen = {"label": f"{PROJECT}={project}"}
-        if engine.containers.list(all=True, filters=chosen):
-            continue
-        for network in engine.networks.list(filters=chosen):
-            network.remove()
-            gone.append(f"network {network.name}")
+        if not engine.containers.list(all=True, filters=chosen):
+            gone += remove_networks(engine, say, filters=chosen)
     return gone
 
 
