@@ -128,7 +128,19 @@ def recordings(wanted: Wanted) -> str:
 
 def quoted(text: str) -> str:
     """As Compose reads it, to whom a dollar begins a variable's name."""
+    plain = json.dumps(text, ensure_ascii=False).replace("$", "$$")
+    return "".join(char if char.isprintable() else _escaped(char) for char in plain)
+
+
+def quoted_before(text: str) -> str:
+    """As it was written once; YAML has no surrogates, which beyond U+FFFF this makes."""
     return json.dumps(text).replace("$", "$$")
+
+
+def _escaped(char: str) -> str:
+    """What a line of YAML may not have: a break, a control character, half a character."""
+    code = ord(char)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _service(
