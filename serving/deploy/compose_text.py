@@ -6,7 +6,7 @@ from serving.deploy.front import ROLE
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.recording import INSIDE, Recording, compose_volume_name, folder_owner
 from serving.deploy.wanted import Release, Wanted, settings
-from serving.labels import VERSION
+from serving.labels import RUN, VERSION
 
 #: What deals out the predictions where there is a canary, beside the file.
 FRONT_FILE = "sixfold-front.py"
@@ -48,6 +48,7 @@ _SERVER = """\
     labels:
       {label_model}: {model_quoted}
       {label_version}: {version_quoted}
+      {label_run}: {run_quoted}
 """
 
 _PORTS = """\
@@ -154,8 +155,10 @@ def _service(
         memory=wanted.memory >> 20,
         label_model=MODEL,
         label_version=VERSION,
+        label_run=RUN,
         model_quoted=quoted(release.model),
         version_quoted=quoted(release.version),
+        run_quoted=quoted(release.run_id),
     )
     text += label
     environment = settings(wanted)

@@ -34,7 +34,11 @@ def test_the_server_can_do_little() -> None:
     assert server["restart"] == "unless-stopped"
     assert (server["cpus"], server["mem_limit"]) == (0.5, "256m")
     assert server["environment"] == {"SIXFOLD_WORKERS": "2"}
-    assert server["labels"] == {"sixfold.deployment": "churn", "sixfold.version": "3"}
+    assert server["labels"] == {
+        "sixfold.deployment": "churn",
+        "sixfold.run": CHURN.run_id,
+        "sixfold.version": "3",
+    }
     assert "privileged" not in server
 
 
@@ -166,6 +170,7 @@ def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None
     assert found["environment"]["SIXFOLD_TOKEN_FILE"] == "/run/secrets/token"
     assert found["labels"] == {
         "sixfold.deployment": "churn",
+        "sixfold.run": CHURN.run_id,
         "sixfold.share": "10",
         "sixfold.version": "4",
     }
@@ -186,7 +191,7 @@ def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None
     assert list(last["services"]) == ["server", "mine"]
     assert last["services"]["server"] == before["services"]["server"] | {
         "image": "churn:4",
-        "labels": {"sixfold.deployment": "churn", "sixfold.version": "4"},
+        "labels": before["services"]["server"]["labels"] | {"sixfold.version": "4"},
     }
     assert last["secrets"] == before["secrets"]
     assert path.read_text().startswith("# churn, version 4, as ")
