@@ -5,7 +5,7 @@ import json
 from serving.deploy.front import ROLE
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.recording import INSIDE, Recording, compose_volume_name, folder_owner
-from serving.deploy.wanted import Release, Wanted, settings
+from serving.deploy.wanted import Release, Wanted, settings, sized
 from serving.labels import RUN, VERSION
 
 #: What deals out the predictions where there is a canary, beside the file.
@@ -147,6 +147,7 @@ def _escaped(char: str) -> str:
 def _service(
     name: str, release: Release, wanted: Wanted, asks_token: bool, ports: str = "", label: str = ""
 ) -> str:
+    wanted = sized(wanted)
     text = _SERVER.format(
         name=name,
         image=quoted(release.image),

@@ -29,6 +29,7 @@ from serving.deploy.container import (
     is_kept,
     keep,
     sample,
+    sizes,
     start,
     token_file,
     version,
@@ -39,7 +40,7 @@ from serving.deploy.networks import remove_networks
 from serving.deploy.recording import PROJECT, forget, kept
 from serving.deploy.servers import canary_of, share_of
 from serving.deploy.state import State
-from serving.deploy.wanted import Release, Wanted, read_token, without_stable
+from serving.deploy.wanted import Release, Wanted, read_token, sized, without_stable
 from training.errors import SixfoldError, UserError
 
 #: Longer than a front takes what it knows of names for known (`servers._FRESH`, `_LOOK`).
@@ -90,7 +91,7 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
         _recover(engine, release.model)
         check(engine, wanted)
         old, former = find(engine, name, release.model), _canary(engine, release.model)
-        token = _token(state, wanted, old)
+        token, wanted = _token(state, wanted, old), sized(wanted, **sizes(old))
         recorded = kept(engine, release.model, "docker")
         made: list[Any] = []
         renamed: list[tuple[Any, str]] = []

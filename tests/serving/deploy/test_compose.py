@@ -165,7 +165,7 @@ def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None
     assert services["front"]["volumes"] == ["./sixfold-front.py:/sixfold-front.py:ro"]
     assert (tmp_path / FRONT_FILE).read_text() == program()
     found = services["canary"]
-    assert (found["image"], found["cpus"], found["mem_limit"]) == ("churn:4", 0.5, "512m")
+    assert (found["image"], found["cpus"], found["mem_limit"]) == ("churn:4", 0.5, "700m")
     assert found["secrets"] == ["token"]
     assert found["environment"]["SIXFOLD_TOKEN_FILE"] == "/run/secrets/token"
     assert found["labels"] == {
@@ -186,11 +186,13 @@ def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None
     assert again["services"]["server"] == services["server"]
     assert again["volumes"] == whole["volumes"]
 
-    # The version for all: with the port and the token that are there.
+    # The version for all: with the port, the token and the sizes that are there.
     last = written(tmp_path, NEXT, Wanted("churn"))
     assert list(last["services"]) == ["server", "mine"]
     assert last["services"]["server"] == before["services"]["server"] | {
         "image": "churn:4",
+        "mem_limit": "700m",
+        "memswap_limit": "700m",
         "labels": before["services"]["server"]["labels"] | {"sixfold.version": "4"},
     }
     assert last["secrets"] == before["secrets"]

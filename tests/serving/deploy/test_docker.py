@@ -9,13 +9,14 @@ import pytest
 from docker.errors import APIError, NotFound
 
 from serving.deploy import compose, docker
+from serving.deploy.container import sizes
 from serving.deploy.docker import _recover, remove, switch
 from serving.deploy.front import ROLE
 from serving.deploy.names import MODEL
 from serving.deploy.recording import PROJECT, Recording, mounted
 from serving.deploy.state import State
 from serving.deploy.targets import DEPLOY
-from serving.deploy.wanted import Wanted
+from serving.deploy.wanted import Wanted, sized
 from tests.serving.deploy.releases import CHURN
 from training.errors import UserError
 
@@ -157,6 +158,17 @@ def test_all_are_told_to_end_before_any_is_waited_for() -> None:
     assert engine.names() == []
 
 
+def test_sizes_stay_where_no_others_are_given() -> None:
+    there: Any = SimpleNamespace(attrs={"HostConfig": {"NanoCpus": 500_000_000, "Memory": 1 << 30}})
+    for container, asked, expected in (
+        (there, Wanted("churn"), (0.5, 1 << 30)),
+        (there, Wanted("churn", cpu=2.0, memory=1 << 28), (2.0, 1 << 28)),
+        (None, Wanted("churn"), (1.0, 512 << 20)),
+    ):
+        found = sized(asked, **sizes(container))
+        assert (found.cpu, found.memory) == expected
+
+
 def test_a_network_that_somebody_is_on_stays_and_the_token_does_not(tmp_path: Path) -> None:
     with State(NAME) as state:
         token = state.keep_token("s3cret")
@@ -175,10 +187,11 @@ def test_a_network_that_somebody_is_on_stays_and_the_token_does_not(tmp_path: Pa
 
 
 def test_a_network_of_compose_that_somebody_is_on_stays() -> None:
+    there: list[Any] = []
     item = SimpleNamespace(name="sixfold-churn-server-1", labels={PROJECT: NAME})
     item.stop = lambda timeout: None
     item.remove = lambda force: there.clear()
-    there = [item]
+    there.append(item)
     engine: Any = Engine()
     engine.containers.list = lambda **_: list(there)
     engine.networks.create(f"{NAME}_default", users=("mine",))
