@@ -16,6 +16,7 @@ from serving.deploy.routes import wait_for_route
 
 #: Of an object's metadata, what is the cluster's alone.
 _THEIRS = {"resourceVersion", "uid", "creationTimestamp", "generation", "managedFields", "selfLink"}
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _ATTEMPTS = 3
 #: Outlives the version that it was made for.
 _LASTING = "persistentvolumeclaim"
@@ -102,16 +103,28 @@ def restore(kubectl: Kubectl, key: str, item: Object | None) -> bool:
         verb = "replace" if found else "create"
         try:
             kubectl.run(verb, "--filename", "-", given=json.dumps(given))
-            return True
+            break
         except KubectlError as error:  # a controller has written to it meanwhile
             if attempt == _ATTEMPTS or "(Conflict)" not in str(error):
                 raise
+    _take_for_applied(kubectl, key, item)
     return True
 
 
 def mark(item: Any) -> str:
     """What changes with an object; '' for none."""
     return str(item["metadata"]["resourceVersion"]) if item else ""
+
+
+def _take_for_applied(kubectl: Kubectl, key: str, item: Object) -> None:
+    """Have the next `apply` compare with what was applied before: what is in neither it leaves.
+
+    `replace` takes all of an object for applied, and after an undo it is what was taken back: a
+    variable of the version that answers would outlive it.
+    """
+    applied = item["metadata"].get("annotations", {}).get(_APPLIED)
+    if applied:
+        kubectl.run("annotate", "--overwrite", key, f"{_APPLIED}={applied}")
 
 
 def _roll_back(kubectl: Kubectl, name: str, pods: Object, say: Callable[[str], None]) -> None:
@@ -126,4 +139,5 @@ def _roll_back(kubectl: Kubectl, name: str, pods: Object, say: Callable[[str], N
             say("going back to what was there before")
             number = f"--to-revision={revision(pods)}"
             kubectl.run("rollout", "undo", f"deployment/{name}", number)
+        _take_for_applied(kubectl, f"deployment/{name}", pods)
     kubectl.run("rollout", "status", f"deployment/{name}", "--timeout=300s", timeout=310)

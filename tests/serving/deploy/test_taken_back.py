@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from serving.deploy import routes
-from serving.deploy.former import restore
+from serving.deploy.former import Former, put_back, restore
 from serving.deploy.kubectl import Kubectl, KubectlError
 from serving.deploy.kubernetes import roll_out
 from serving.deploy.wanted import Release, Wanted
@@ -96,13 +96,14 @@ class Busy:
         self._times = times
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        return {"metadata": {"name": name, "resourceVersion": "9"}}
+        meta = {"name": name, "resourceVersion": "9"}
+        return {"metadata": meta, "spec": {"replicas": 1}}
 
-    def run(self, verb: str, *_: str, given: str) -> str:
+    def run(self, verb: str, *words: str, given: str = "", timeout: float = 0.0) -> str:
         self._times -= 1
         if self._times >= 0:
             raise KubectlError("Error from server (Conflict): error when replacing STDIN")
-        self.done.append({verb: json.loads(given)})
+        self.done.append({verb: json.loads(given) if given else words})
         return ""
 
 
@@ -112,10 +113,20 @@ def test_what_a_controller_has_written_to_is_put_back_all_the_same() -> None:
     item: Any = {"kind": "Service", "metadata": meta | theirs, "spec": {"e": 1}, "status": {"f": 1}}
     busy: Any = Busy(2)
     assert restore(busy, "service/a", item)
-    assert busy.done == [{"replace": {"kind": "Service", "metadata": meta, "spec": {"e": 1}}}]
+    replaced = {"replace": {"kind": "Service", "metadata": meta, "spec": {"e": 1}}}
+    assert busy.done == [replaced]
+    name = "kubectl.kubernetes.io/last-applied-configuration"
+    meta["annotations"] = item["metadata"]["annotations"] = {name: "{}"}
+    busy = Busy(0)
+    assert restore(busy, "service/a", item)
+    assert busy.done == [replaced, {"annotate": ("--overwrite", "service/a", f"{name}={{}}")}]
     busy = Busy(3)
     with pytest.raises(KubectlError, match="Conflict"):
         restore(busy, "service/a", item)
+    busy.done.clear()
+    put_back(busy, Former("a", {"deployment/a": {**item, "spec": {"replicas": 3}}}), print)
+    assert {"annotate": ("--overwrite", "deployment/a", f"{name}={{}}")} in busy.done
     item["metadata"]["resourceVersion"] = "9"
+    busy.done.clear()
     assert not restore(busy, "service/a", item), "it is as it was"
     assert busy.done == []
