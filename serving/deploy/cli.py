@@ -26,6 +26,7 @@ _ONLY = {
     "port": ("docker", "compose"),
     "replicas": ("kubernetes",),
     "gateway": ("kubernetes",),
+    "host": ("kubernetes",),
     "monitor": ("kubernetes",),
     "namespace": ("kubernetes",),
     "write": ("compose", "kubernetes"),
@@ -43,14 +44,21 @@ _namespace = click.option("--namespace", default=None, help="Default: that of ku
 @click.option(
     "--port", type=click.IntRange(1, 65_535), help="Of this machine; default: 8080, or as it is."
 )
-@click.option("--cpu", default="1", show_default=True, help="CPUs a replica: 0.5, 500m, 2.")
-@click.option("--memory", default="512m", show_default=True, help="Memory a replica.")
-@click.option("--replicas", type=click.IntRange(1, 1_000), help="Default: 3.")
+@click.option("--cpu", help="CPUs a replica: 0.5, 500m, 2. Default: 1, or as it is.")
+@click.option("--memory", help="Memory a replica. Default: 512m, or as it is.")
+@click.option("--replicas", type=click.IntRange(1, 1_000), help="Default: 3, or as it is.")
 @click.option("--workers", default=0, type=click.IntRange(0, 64), help="Default: one a CPU.")
 @click.option(
     "--canary", type=click.IntRange(1, 99), help="Percent of the requests, beside what is there."
 )
-@click.option("--gateway", default=None, help="That the canary's route belongs to: gateway.")
+@click.option(
+    "--gateway",
+    metavar="[NAMESPACE/]NAME",
+    help="That the canary's route belongs to. Default: gateway, or as it is.",
+)
+@click.option(
+    "--host", metavar="NAME", help="That the canary's route is for. Default: all, or as it is."
+)
 @click.option("--monitor", is_flag=True, default=None, help="With a ServiceMonitor.")
 @click.option("--traces", default="", metavar="URL", help="Of the collector that traces go to.")
 @_namespace
@@ -143,7 +151,7 @@ def undeploy(model: str, to: str, namespace: str | None, recordings: bool) -> No
             engine = connect()
             if recordings:
                 recording.check_unused(engine, model, to)
-            gone = (docker if to == "docker" else compose).remove(engine, model)
+            gone = (docker if to == "docker" else compose).remove(engine, model, say)
             gone += recording.forget(engine, model, to) if recordings else []
             kept = recording.kept(engine, model, to)
     if not gone:
@@ -194,6 +202,7 @@ def status(model: str, as_json: bool) -> None:
 
 def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
     from serving.deploy.collector import parse_traces
+    from serving.deploy.routes import parse_gateway, parse_host
     from serving.deploy.wanted import LEAST_MEMORY, Wanted, parse_cpu
 
     _check_options(to, asked)
@@ -202,6 +211,11 @@ def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
             "expected no --token-file with --canary, which asks for the token of the version that "
             "it is beside; leave it out"
         )
+    for name in ("gateway", "host"):
+        if asked[name] is not None and not asked["canary"]:
+            raise UserError(
+                f"expected --canary with --{name}, which is of a canary's route, got none; add it"
+            )
     if asked["record"] and to == "kubernetes":
         raise UserError(
             f"expected --record without a folder with --to kubernetes, got {asked['record']!r}; "
@@ -211,15 +225,18 @@ def _wanted(model: str, to: str, asked: Mapping[str, Any]) -> "Wanted":
         model=model,
         version=asked["version"],
         port=asked["port"] or 0,
-        cpu=parse_cpu(asked["cpu"]),
-        memory=parse_size(asked["memory"], "--memory", LEAST_MEMORY),
-        replicas=asked["replicas"] or 3,
+        cpu=parse_cpu(asked["cpu"]) if asked["cpu"] is not None else 0.0,
+        memory=parse_size(asked["memory"], "--memory", LEAST_MEMORY)
+        if asked["memory"] is not None
+        else 0,
+        replicas=asked["replicas"] or 0,
         workers=asked["workers"],
         canary=asked["canary"] or 0,
         namespace=asked["namespace"] or "",
         image=asked["image"],
         token_file=asked["token_file"],
-        gateway=asked["gateway"] or "gateway",
+        gateway=parse_gateway(asked["gateway"]) if asked["gateway"] is not None else "",
+        host=parse_host(asked["host"]) if asked["host"] is not None else "",
         monitor=bool(asked["monitor"]),
         record=recording(asked),
         traces=parse_traces(asked["traces"]) if asked["traces"] else "",

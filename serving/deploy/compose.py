@@ -3,15 +3,18 @@
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from serving.deploy.compose_file import has_canary, written_anew
-from serving.deploy.compose_text import FRONT_FILE, quoted
+from serving.deploy.compose_text import FRONT_FILE, quoted, quoted_before
 from serving.deploy.front import ROLE, program
 from serving.deploy.names import MODEL, deployment
+from serving.deploy.networks import remove_networks
 from serving.deploy.recording import PROJECT
 from serving.deploy.wanted import Release, Wanted, read_token, without_stable, written
+from serving.deploy.whole_file import write_whole
 from training.errors import UserError
 
 FILE = "compose.yaml"
@@ -24,13 +27,20 @@ def check(wanted: Wanted, folder: Path) -> str:
     Raises
     ------
     UserError
-        One that is not ours is there; there is none that a canary could be added to; the canary is
-        to have a port of its own.
+        One that is not ours, or not in UTF-8, is there; there is none that a canary could be added
+        to; the canary is to have a port of its own.
     """
     path = folder / FILE
-    with written(folder):
-        text = path.read_text() if path.exists() else ""
-    if text and f"{MODEL}: {quoted(wanted.model)}\n" not in text:
+    try:
+        with written(folder):
+            text = path.read_text(encoding="utf-8") if path.exists() else ""
+    except UnicodeDecodeError:
+        raise UserError(
+            f"expected {path} in UTF-8, got another encoding; save it as UTF-8, or name another "
+            "folder: --write"
+        ) from None
+    names = (quoted(wanted.model), quoted_before(wanted.model))
+    if text and not any(f"{MODEL}: {name}\n" in text for name in names):
         raise UserError(
             f"expected no {path}, or the one of {wanted.model}, got another; name a folder: --write"
         )
@@ -63,7 +73,7 @@ def write(release: Release, wanted: Wanted, folder: Path) -> Path:
         if wanted.canary:
             front.write_text(program())
             front.chmod(0o644)  # the container's user is another
-        path.write_text(text)
+        write_whole(path, text)
         environment = folder / _ENVIRONMENT
         if not environment.exists():
             environment.write_text(f"COMPOSE_PROJECT_NAME={deployment(release.model)}\n")
@@ -79,17 +89,18 @@ def command(path: Path, model: str) -> str:
     """How the file is brought up, with the Compose that is here."""
     options = f"--project-name {deployment(model)} --file {shlex.quote(str(path))}"
     up = "up --detach"
-    if path.with_name(FRONT_FILE).exists() and not has_canary(path.read_text()):
+    if path.with_name(FRONT_FILE).exists() and not has_canary(path.read_text(encoding="utf-8")):
         up += " --remove-orphans"  # a canary and its front, who has the port
     if shutil.which("docker-compose") and not _has_plugin():
         return f"docker-compose {options} {up}"
     return f"docker compose {options} {up} --wait"
 
 
-def remove(engine: Any, model: str) -> list[str]:
+def remove(engine: Any, model: str, say: Callable[[str], None]) -> list[str]:
     """Remove the containers of a model that Compose has made, and their networks; what was there.
 
-    What a person has put beside them in the file stays, and so does a network that it uses.
+    What a person has put beside them in the file stays, and so does a network that it uses, or
+    that another container is on; of the latter `say` is told.
     """
     gone, projects = [], set()
     there = engine.containers.list(all=True, filters={"label": [f"{MODEL}={model}", PROJECT]})
@@ -101,11 +112,8 @@ def remove(engine: Any, model: str) -> list[str]:
         gone.append(f"container {container.name}")
     for project in sorted(projects):
         chosen = {"label": f"{PROJECT}={project}"}
-        if engine.containers.list(all=True, filters=chosen):
-            continue
-        for network in engine.networks.list(filters=chosen):
-            network.remove()
-            gone.append(f"network {network.name}")
+        if not engine.containers.list(all=True, filters=chosen):
+            gone += remove_networks(engine, say, filters=chosen)
     return gone
 
 

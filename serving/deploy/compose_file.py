@@ -6,6 +6,7 @@ is done to it.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,9 @@ import yaml
 
 from serving.deploy import compose_text as text_of
 from serving.deploy.front import ROLE
-from serving.deploy.wanted import Release, Wanted
+from serving.deploy.wanted import Release, Wanted, sized
 from training.errors import UserError
+from training.sizes import parse_size
 
 _SERVICES, _SECRETS, _VOLUMES = "services", "secrets", "volumes"
 #: Services that go when there is no canary, and a label that others of such a name have not.
@@ -126,6 +128,7 @@ def _put_services(
     if ports is None or image is None:
         raise _Unlike
     asks_token = _asks_token(before["server"], server.text)
+    wanted = sized(wanted, **_sizes(before["server"]))
     if wanted.canary:
         if _OWN & before["server"].keys():
             raise _Unlike
@@ -146,6 +149,16 @@ def _asks_token(server: dict[str, Any], text: str) -> bool:
     if not is_ours and ("secrets" in server or "SIXFOLD_TOKEN" in names):
         raise _Unlike
     return is_ours
+
+
+def _sizes(server: dict[str, Any]) -> dict[str, Any]:
+    """CPUs and bytes that the server may have, as far as the file says so."""
+    found: dict[str, Any] = {}
+    with suppress(ValueError):
+        found["cpu"] = float(server.get("cpus", 0))
+    with suppress(UserError):
+        found["memory"] = parse_size(str(server.get("mem_limit", 0)), "mem_limit", 0)
+    return found
 
 
 def _put(pieces: list[_Piece], section: str, name: str, text: str) -> None:

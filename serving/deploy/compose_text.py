@@ -5,8 +5,8 @@ import json
 from serving.deploy.front import ROLE
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.recording import INSIDE, Recording, compose_volume_name, folder_owner
-from serving.deploy.wanted import Release, Wanted, settings
-from serving.labels import VERSION
+from serving.deploy.wanted import Release, Wanted, settings, sized
+from serving.labels import RUN, VERSION
 
 #: What deals out the predictions where there is a canary, beside the file.
 FRONT_FILE = "sixfold-front.py"
@@ -48,6 +48,7 @@ _SERVER = """\
     labels:
       {label_model}: {model_quoted}
       {label_version}: {version_quoted}
+      {label_run}: {run_quoted}
 """
 
 _PORTS = """\
@@ -128,12 +129,25 @@ def recordings(wanted: Wanted) -> str:
 
 def quoted(text: str) -> str:
     """As Compose reads it, to whom a dollar begins a variable's name."""
+    plain = json.dumps(text, ensure_ascii=False).replace("$", "$$")
+    return "".join(char if char.isprintable() else _escaped(char) for char in plain)
+
+
+def quoted_before(text: str) -> str:
+    """As it was written once; YAML has no surrogates, which beyond U+FFFF this makes."""
     return json.dumps(text).replace("$", "$$")
+
+
+def _escaped(char: str) -> str:
+    """What a line of YAML may not have: a break, a control character, half a character."""
+    code = ord(char)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def _service(
     name: str, release: Release, wanted: Wanted, asks_token: bool, ports: str = "", label: str = ""
 ) -> str:
+    wanted = sized(wanted)
     text = _SERVER.format(
         name=name,
         image=quoted(release.image),
@@ -142,8 +156,10 @@ def _service(
         memory=wanted.memory >> 20,
         label_model=MODEL,
         label_version=VERSION,
+        label_run=RUN,
         model_quoted=quoted(release.model),
         version_quoted=quoted(release.version),
+        run_quoted=quoted(release.run_id),
     )
     text += label
     environment = settings(wanted)

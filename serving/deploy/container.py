@@ -9,7 +9,7 @@ from serving.deploy.front import ROLE, begin, have_image
 from serving.deploy.names import MODEL, deployment
 from serving.deploy.recording import mounted
 from serving.deploy.servers import servers_of
-from serving.deploy.wanted import Release, Wanted, settings
+from serving.deploy.wanted import Release, Wanted, settings, sized
 from serving.image import BUNDLE
 from serving.labels import RUN, VERSION
 from serving.serve import request_of
@@ -31,7 +31,7 @@ def start(engine: Any, release: Release, wanted: Wanted, token: Path | None) -> 
     """A new server, called NAME-next until it has proved itself."""
     from docker.types import EndpointConfig
 
-    name = deployment(release.model)
+    name, wanted = deployment(release.model), sized(wanted)
     have_image(engine, release.image)
     environment = {**settings(wanted), "SIXFOLD_DRAIN_SECONDS": str(_DRAIN_SECONDS)}
     options = mounted(engine, release.model, wanted.record)
@@ -101,6 +101,14 @@ def token_file(container: Any) -> Path | None:
     """The file that is mounted, with the token that it asks for; None if it asks for none."""
     mounts = container.attrs["Mounts"]
     return next((Path(m["Source"]) for m in mounts if m["Destination"] == _TOKEN), None)
+
+
+def sizes(container: Any) -> dict[str, Any]:
+    """CPUs and bytes that it may have, as `wanted.sized` takes them; empty for no container."""
+    if container is None:
+        return {}
+    host = container.attrs["HostConfig"]
+    return {"cpu": (host.get("NanoCpus") or 0) / 1e9, "memory": host.get("Memory") or 0}
 
 
 def version(container: Any) -> str:

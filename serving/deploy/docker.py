@@ -29,16 +29,18 @@ from serving.deploy.container import (
     is_kept,
     keep,
     sample,
+    sizes,
     start,
     token_file,
     version,
 )
 from serving.deploy.front import HOST, INSIDE, ROLE, find, keep_port, published_port
 from serving.deploy.names import MODEL, deployment
-from serving.deploy.recording import PROJECT
+from serving.deploy.networks import remove_networks
+from serving.deploy.recording import PROJECT, forget, kept
 from serving.deploy.servers import canary_of, share_of
 from serving.deploy.state import State
-from serving.deploy.wanted import Release, Wanted, read_token, without_stable
+from serving.deploy.wanted import Release, Wanted, read_token, sized, without_stable
 from training.errors import SixfoldError, UserError
 
 #: Longer than a front takes what it knows of names for known (`servers._FRESH`, `_LOOK`).
@@ -89,7 +91,8 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
         _recover(engine, release.model)
         check(engine, wanted)
         old, former = find(engine, name, release.model), _canary(engine, release.model)
-        token = _token(state, wanted, old)
+        token, wanted = _token(state, wanted, old), sized(wanted, **sizes(old))
+        recorded = kept(engine, release.model, "docker")
         made: list[Any] = []
         renamed: list[tuple[Any, str]] = []
         try:
@@ -117,7 +120,9 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
                 else:
                     container.remove(force=True)
             if not (old or former):
-                _remove_networks(engine, names=[f"^{name}$"])
+                if not recorded:  # what is there by now is of this version alone
+                    forget(engine, release.model, "docker")
+                remove_networks(engine, say, names=[f"^{name}$"])
             if isinstance(error, Wrong):
                 raise SixfoldError(
                     f"{release.model} version {release.version} did not come up: {error}; "
@@ -145,8 +150,11 @@ def switch(engine: Any, release: Release, wanted: Wanted, say: Callable[[str], N
         )
 
 
-def remove(engine: Any, model: str) -> list[str]:
-    """Remove a model's containers after they have drained; what was there."""
+def remove(engine: Any, model: str, say: Callable[[str], None]) -> list[str]:
+    """Remove a model's containers after they have drained; what was there.
+
+    Its network stays while somebody else's container is on it, and `say` is told.
+    """
     with State(deployment(model)) as state:
         # A front first: it takes no more connections, and waits for those it has.
         there = sorted(_every(engine, model), key=lambda one: one.labels.get(ROLE) != "front")
@@ -156,9 +164,8 @@ def remove(engine: Any, model: str) -> list[str]:
         for container in there:
             end(container)
         gone = [f"container {container.name}" for container in there]
-        networks = _remove_networks(engine, filters={"label": f"{MODEL}={model}"})
-        gone += [f"network {name}" for name in networks]
         state.forget_tokens()
+        gone += remove_networks(engine, say, filters={"label": f"{MODEL}={model}"})
     return gone
 
 
@@ -230,13 +237,6 @@ def _canary(engine: Any, model: str, suffix: str = "") -> Any:
 def _network(engine: Any, name: str, model: str) -> None:
     if not engine.networks.list(names=[f"^{name}$"]):
         engine.networks.create(name, driver="bridge", check_duplicate=True, labels={MODEL: model})
-
-
-def _remove_networks(engine: Any, **chosen: Any) -> list[str]:
-    found = engine.networks.list(**chosen)
-    for network in found:
-        network.remove()
-    return [network.name for network in found]
 
 
 def _exchange(leave: list[Any], new: Any, name: str, renamed: list[tuple[Any, str]]) -> None:

@@ -3,33 +3,29 @@
 The rollout replaces pods one by one and never has fewer ready ones than before. A pod that ends
 has left the Service's endpoints first, goes on answering for some seconds, and ends the connections
 that are still open with an answer: clients lose no request. When pods do not become ready, or the
-Service does not answer the recorded sample as recorded, `kubectl rollout undo` brings back what
-was there, with the token that it asks for; of a first deployment nothing is left.
+Service does not answer the recorded sample as recorded, or the Gateway does not accept a canary's
+route, all objects are put back as they were (`former.py`), with the token that is asked for; of a
+first deployment nothing is left.
 """
 
-import json
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from serving.deploy import manifests, valid
+from serving.deploy import manifests, smoke, valid
+from serving.deploy.former import Former, mark, put_back, read_former, restore
 from serving.deploy.kubectl import Kubectl, KubectlError, selector
-from serving.deploy.lasting import has_claim, mark, restore, secret_name
+from serving.deploy.lasting import has_claim, secret_name
 from serving.deploy.manifests import PORT
 from serving.deploy.names import deployment, slug
 from serving.deploy.recording import volume_name
-from serving.deploy.rollout import Failed, NoImage, find, wait, wait_for_route
-from serving.deploy.rollout import revision as revision_of
-from serving.deploy.wanted import Release, Wanted, read_token, without_stable, written
-from serving.tried import smoke_script
+from serving.deploy.rollout import Failed, NoImage, find, wait
+from serving.deploy.routes import end_canary, gateway_of, wait_until_accepted
+from serving.deploy.sizes import sizes_of
+from serving.deploy.wanted import Release, Wanted, read_token, sized, without_stable
 from training.errors import SixfoldError, UserError
 
-_POLL = 0.5
 _ASKED = 10  # times a replica, so that each is likely to answer some
-_SMOKE_PATIENCE = 130.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,8 @@ class RolledOut:
         Of the requests, in percent.
     answers : int
         Right ones to the recorded sample, through the Service.
+    gateway : str
+        That gives a canary its share, and for which host; '' for what is no canary.
     """
 
     name: str
@@ -54,6 +52,7 @@ class RolledOut:
     replicas: int
     share: int
     answers: int
+    gateway: str = ""
 
 
 def roll_out(
@@ -72,18 +71,19 @@ def roll_out(
     """
     apis, before = check(kubectl, wanted)
     name = deployment(release.model)
+    scaler = kubectl.get("horizontalpodautoscaler", name) if before else None
+    wanted = sized(wanted, **sizes_of(before, scaler))
     given, former = read_token(wanted.token_file), kubectl.get("secret", secret_name(release.model))
     secrets = [manifests.secret(release.model, given)] if given else []
     token = mark(former) or ("given" if given else "")
+    routes = []
     if wanted.canary:
         objects = manifests.canary(release, wanted, token)
-        routes = [manifests.route(release.model, wanted.canary, apis, wanted.gateway)]
-        service = f"{name}-canary"
+        routes.append(_route(kubectl, release.model, apis, wanted))
     else:
-        replicas = _replicas(kubectl, name, before, wanted)
+        replicas = _replicas(before, scaler, wanted)
         objects = manifests.stable(release, wanted, apis, replicas, token)
-        routes = []
-        service = name
+    service = objects[0]["metadata"]["name"]
     is_new = bool(wanted.record) and not has_claim(kubectl, release.model, wanted)
     if wanted.record and is_new:  # one that is there stays as it is
         objects.append(manifests.claim(release.model, wanted.record))
@@ -91,7 +91,7 @@ def roll_out(
     kubectl.check(manifests.as_yaml([*secrets, *objects, *routes]))
     went = f"version {release.version} of {release.model}"
     say(f"{went}: applying {len(objects)} objects to namespace {kubectl.namespace()}")
-    revision = revision_of(kubectl.get("deployment", service))
+    there = read_former(kubectl, service, [*objects, *routes])
     replicas = objects[0]["spec"]["replicas"]
     try:
         if secrets:
@@ -102,14 +102,18 @@ def roll_out(
         say(f"{went}: rolling out {replicas} replicas")
         wait(kubectl, service, replicas)
         say(f"{went}: asking the Service for the recorded predictions")
-        answers = _smoke(kubectl, release, service, _ASKED * replicas, bool(token))
+        answers = smoke.ask(kubectl, release, service, _ASKED * replicas, bool(token))
+        if routes:
+            kubectl.apply(manifests.as_yaml(routes))
+            say(f"{went}: waiting for Gateway {gateway_of(routes[0])}")
+            wait_until_accepted(kubectl, name)
     except BaseException as error:
         try:
             try:
                 if secrets:  # before pods of what was there come up again: they read it then
-                    restore(kubectl, release.model, former)
+                    restore(kubectl, f"secret/{secret_name(release.model)}", former)
             finally:
-                left = _take_back(kubectl, release.model, service, revision, apis, wanted, say)
+                left = _take_back(kubectl, release.model, there, bool(wanted.canary), say)
             if is_new and not before:  # nobody has asked for anything
                 kubectl.delete(f"persistentvolumeclaim/{volume_name(release.model)}")
         except SixfoldError as other:
@@ -118,10 +122,8 @@ def roll_out(
             raise
         kind = UserError if isinstance(error, NoImage) else SixfoldError
         raise kind(f"{went} was taken back: {error}; {left}") from None
-    if routes:
-        kubectl.apply(manifests.as_yaml(routes))
-    else:
-        _end_canary(kubectl, release.model, apis, wanted.gateway)
+    if not routes:
+        end_canary(kubectl, release.model, apis)
     namespace = kubectl.namespace()
     return RolledOut(
         name=service,
@@ -130,35 +132,8 @@ def roll_out(
         replicas=replicas,
         share=wanted.canary or 100,
         answers=answers,
+        gateway=gateway_of(routes[0]) if routes else "",
     )
-
-
-def write(release: Release, wanted: Wanted, folder: Path, say: Callable[[str], None]) -> list[Path]:
-    """Write the objects as a kustomization, in the form of the cluster where one answers.
-
-    A token is not written: the Secret must be there, `NAME-token` with the key `token`.
-
-    Raises
-    ------
-    UserError
-        An object is not valid, or the folder cannot be written to.
-    """
-    apis: list[str] = []
-    version: Callable[[], str] = str  # '', the newest
-    with suppress(UserError):
-        kubectl = Kubectl(wanted.namespace)
-        apis, version = kubectl.apis(), kubectl.version
-    token = "given" if wanted.token_file else ""
-    if wanted.canary:
-        objects = manifests.canary(release, wanted, token)
-        objects.append(manifests.route(release.model, wanted.canary, apis, wanted.gateway))
-    else:
-        objects = manifests.stable(release, wanted, apis, token=token)
-    if wanted.record:
-        objects.append(manifests.claim(release.model, wanted.record))
-    valid.check(objects, version, say)
-    with written(folder):
-        return manifests.write(folder, objects)
 
 
 def kept(kubectl: Kubectl, model: str) -> list[str]:
@@ -219,82 +194,29 @@ def check(kubectl: Kubectl, wanted: Wanted) -> tuple[list[str], Any]:
     return apis, before
 
 
-def _replicas(kubectl: Kubectl, name: str, before: Any, wanted: Wanted) -> int:
+def _route(kubectl: Kubectl, model: str, apis: list[str], wanted: Wanted) -> manifests.Object:
+    """That of a canary, with the Gateway and the hosts that it has where none are named."""
+    there = kubectl.get("httproute", deployment(model))
+    return manifests.route(model, wanted.canary, apis, wanted.gateway, wanted.host, there)
+
+
+def _replicas(before: Any, scaler: Any, wanted: Wanted) -> int:
     """Those wanted, or as many as the autoscaler has found to be needed."""
-    scaler = kubectl.get("horizontalpodautoscaler", name) if before else None
     there = int(before["spec"]["replicas"]) if before else 0
-    if not scaler or there <= scaler["spec"]["minReplicas"]:
+    if not scaler or there <= scaler["spec"].get("minReplicas", 1):
         return wanted.replicas
     return min(max(there, wanted.replicas), wanted.replicas * manifests.MOST_REPLICAS)
 
 
-def _smoke(kubectl: Kubectl, release: Release, service: str, times: int, token: bool) -> int:
-    """Ask the Service from a pod beside it; how many answers were right.
-
-    Raises
-    ------
-    Failed
-        One was not.
-    """
-    pod = manifests.smoke_pod(release, service, smoke_script(), times, token)
-    name = pod["metadata"]["name"]
-    kubectl.delete(f"pod/{name}")
-    try:
-        kubectl.run("create", "--filename", "-", given=json.dumps(pod))
-        until = time.monotonic() + _SMOKE_PATIENCE
-        while time.monotonic() < until:
-            phase = kubectl.get("pod", name)["status"].get("phase", "")
-            if phase in ("Succeeded", "Failed"):
-                break
-            time.sleep(_POLL)
-        printed = kubectl.run("logs", name)
-        try:
-            found = json.loads(printed.strip().splitlines()[-1])
-        except (ValueError, IndexError):
-            raise Failed(
-                f"the smoke request has not come to an end: {printed.strip()[-300:]}"
-            ) from None
-        if found["wrong"]:
-            raise Failed(f"the smoke request has failed: {found['wrong']}")
-        return int(found["answers"])
-    finally:
-        kubectl.delete(f"pod/{name}")
-
-
 def _take_back(
-    kubectl: Kubectl,
-    model: str,
-    name: str,
-    revision: str,
-    apis: list[str],
-    wanted: Wanted,
-    say: Callable[[str], None],
+    kubectl: Kubectl, model: str, there: Former, is_canary: bool, say: Callable[[str], None]
 ) -> str:
     """Bring back what was there before; what that is, in words."""
-    if wanted.canary:
-        _end_canary(kubectl, model, apis, wanted.gateway)
-        return "the canary is removed"
-    if not revision:
+    if not there.pods and not is_canary:
         remove(kubectl, model)
         return "there was no other, and nothing of it is left"
-    found = kubectl.get("deployment", name)
-    if revision_of(found) != revision:
-        say("going back to what was there before")
-        kubectl.run("rollout", "undo", f"deployment/{name}", f"--to-revision={revision}")
-    kubectl.run("rollout", "status", f"deployment/{name}", "--timeout=300s", timeout=310)
-    found = kubectl.get("deployment", name)
-    version = found["spec"]["template"]["metadata"]["labels"].get(manifests.VERSION, "?")
-    return f"version {version} answers"
-
-
-def _end_canary(kubectl: Kubectl, model: str, apis: list[str], gateway: str) -> None:
-    """A canary ends: first its route leads to the one Service again."""
-    name = deployment(model)
-    found = kubectl.get("httproute", name) if manifests.gateway_api(apis) else None
-    if found:
-        parents = found["spec"].get("parentRefs") or [{"name": gateway}]
-        item = manifests.route(model, 0, apis, parents[0]["name"])
-        kubectl.apply(manifests.as_yaml([item]))
-        wait_for_route(kubectl, name)
-    if kubectl.get("deployment", f"{name}-canary"):
-        kubectl.delete(f"deployment/{name}-canary", f"service/{name}-canary")
+    put_back(kubectl, there, say)
+    if not there.pods:
+        return "the canary is removed"
+    version = there.pods["spec"]["template"]["metadata"]["labels"].get(manifests.VERSION, "?")
+    return f"version {version} answers" + (" as the canary" if is_canary else "")

@@ -10,7 +10,7 @@ import yaml
 from serving.deploy.collector import egress
 from serving.deploy.names import deployment, slug
 from serving.deploy.recording import INSIDE, Recording, volume_name
-from serving.deploy.wanted import Release, Wanted, settings
+from serving.deploy.wanted import Release, Wanted, settings, sized
 from serving.image import BUNDLE
 
 Object = dict[str, Any]
@@ -55,6 +55,7 @@ def stable(
         Deployment, Service, NetworkPolicy, HorizontalPodAutoscaler, PodDisruptionBudget, and a
         ServiceMonitor if that is wanted.
     """
+    wanted = sized(wanted)
     found = read("base") + [_of_its_time(item, set(apis)) for item in read("overlays/current")]
     if wanted.monitor:
         found += read("overlays/service-monitor")
@@ -77,6 +78,7 @@ def stable(
 
 def canary(release: Release, wanted: Wanted, token: str = "") -> list[Object]:
     """A Deployment and a Service of a version beside the one that is there."""
+    wanted = sized(wanted)
     name = deployment(release.model)
     objects = []
     for item in read("base"):
@@ -90,14 +92,42 @@ def canary(release: Release, wanted: Wanted, token: str = "") -> list[Object]:
     return objects
 
 
-def route(model: str, share: int, apis: Iterable[str], gateway: str) -> Object:
-    """The route that gives the canary its share of the requests, in percent; 0 without a canary."""
+def route(
+    model: str,
+    share: int,
+    apis: Iterable[str],
+    gateway: str = "",
+    host: str = "",
+    there: Object | None = None,
+) -> Object:
+    """The route that gives the canary its share of the requests.
+
+    Parameters
+    ----------
+    model : str
+    share : int
+        In percent; 0 without a canary.
+    apis : iterable of str
+    gateway : str
+        `NAME` or `NAMESPACE/NAME`; '' for that of the route that is there, or that of the file.
+    host : str
+        '' for those of the route that is there, or all.
+    there : dict, optional
+    """
     name = deployment(model)
     (item,) = read("overlays/canary")
     names = {_PLACEHOLDER: name, f"{_PLACEHOLDER}-canary": f"{name}-canary"}
     found = _named(item, model, names)
     found["apiVersion"] = gateway_api(apis) or _GATEWAY[0]
-    found["spec"]["parentRefs"] = [{"name": gateway}]
+    before = there["spec"] if there else {}
+    if gateway:
+        *namespace, gateway = gateway.split("/")
+        parent = {"namespace": namespace[0]} if namespace else {}
+        found["spec"]["parentRefs"] = [{**parent, "name": gateway}]
+    elif before.get("parentRefs"):
+        found["spec"]["parentRefs"] = before["parentRefs"]
+    if hosts := [host] if host else before.get("hostnames"):
+        found["spec"]["hostnames"] = hosts
     (rule,) = found["spec"]["rules"]
     rule["backendRefs"][0]["weight"] = 100 - share
     rule["backendRefs"][1]["weight"] = share
@@ -188,26 +218,6 @@ def read(folder: str) -> list[Object]:
 def as_yaml(objects: Iterable[Object]) -> str:
     """A stream of documents, as kubectl reads it."""
     return "---\n".join(yaml.safe_dump(item, sort_keys=False) for item in objects)
-
-
-def write(folder: Path, objects: Iterable[Object]) -> list[Path]:
-    """Write a kustomization: a file an object, and the one that lists them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for item in objects:
-        path = folder / f"{item['kind'].lower()}.yaml"
-        if path in written:
-            path = folder / f"{item['kind'].lower()}-canary.yaml"
-        path.write_text(yaml.safe_dump(item, sort_keys=False))
-        written.append(path)
-    whole = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [path.name for path in written],
-    }
-    path = folder / "kustomization.yaml"
-    path.write_text(yaml.safe_dump(whole, sort_keys=False))
-    return [*written, path]
 
 
 def _of_its_time(item: Object, apis: set[str]) -> Object:

@@ -15,6 +15,7 @@ from training.sizes import parse_size
 #: Of what Compose has made.
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
+FOLDER = "com.docker.compose.project.working_dir"
 #: In the container.
 INSIDE = "/recordings"
 #: The image's user and group, who own that folder there.

@@ -1,7 +1,6 @@
 """A rollout is waited for, and given up as soon as a pod says that it will not come up."""
 
 import subprocess
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -14,8 +13,6 @@ _REVISION = "deployment.kubernetes.io/revision"
 _HASH = "pod-template-hash"
 _POLL = 0.5
 _BASE_SECONDS, _SECONDS_A_REPLICA = 60, 40
-#: What a gateway says that it has, its parts have a moment later.
-_ROUTE_SECONDS, _ROUTE_SETTLE = 60, 2.0
 #: A pod that waits for one of these does not come up by waiting longer.
 _NO_IMAGE = ("ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName")
 _HOPELESS = ("CrashLoopBackOff", "CreateContainerConfigError", "RunContainerError")
@@ -27,26 +24,6 @@ class Failed(SixfoldError):
 
 class NoImage(Failed, UserError):
     """The cluster has no image of it."""
-
-
-def wait_for_route(kubectl: Kubectl, name: str) -> None:
-    """Until gateways say that they have a route as it is now; at once where none says anything."""
-    until = time.monotonic() + _ROUTE_SECONDS
-    while time.monotonic() < until:
-        route = kubectl.get("httproute", name)
-        parents = route.get("status", {}).get("parents", []) if route else []
-        if not parents:
-            return
-        wanted = route["metadata"].get("generation", 0)
-        seen = [
-            condition.get("observedGeneration", wanted)
-            for parent in parents
-            for condition in parent.get("conditions", [])
-        ]
-        if min(seen, default=wanted) >= wanted:
-            time.sleep(_ROUTE_SETTLE)
-            return
-        time.sleep(_POLL)
 
 
 def find(kubectl: Kubectl, name: str, model: str) -> Any:

@@ -20,18 +20,23 @@ class State:
     Raises
     ------
     UserError
-        Another process is at it.
+        Another process is at it, or the folder cannot be made.
     """
 
     def __init__(self, name: str) -> None:
-        home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-        self._folder = Path(home) / "sixfold" / name
+        self._folder = _home() / "sixfold" / name
         self._name = name
         self._lock = -1
 
     def __enter__(self) -> "State":
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UserError(
+                f"expected a folder to keep tokens in, got {self._folder}: {error.strerror}; set "
+                "XDG_STATE_HOME to one that can be written to"
+            ) from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -55,8 +60,13 @@ class State:
         mark = hashlib.sha256(token.encode()).hexdigest()[:12]
         path = self._folder / f"token-{mark}"
         self._folder.chmod(0o700)
-        path.write_text(token)
-        path.chmod(0o444)
+        # Containers have the file itself mounted: one in its place would not be theirs.
+        if not (path.is_file() and path.read_text() == token):
+            part = path.with_name(f"{path.name}.part")
+            part.unlink(missing_ok=True)
+            part.write_text(token)
+            part.chmod(0o444)
+            part.replace(path)
         return path
 
     def forget_tokens(self, but: Path | None = None) -> None:
@@ -64,3 +74,9 @@ class State:
         for path in self._folder.glob("token-*"):
             if path != but:
                 path.unlink()
+
+
+def _home() -> Path:
+    """Where states are kept: a relative `XDG_STATE_HOME` is ignored, as its specification says."""
+    home = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return home if home.is_absolute() else Path.home() / ".local" / "state"

@@ -1,56 +1,19 @@
 """What is in Production, what is built, what answers where, and whether that is one version."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from serving.candidates import own_names
-from serving.deploy import manifests
-from serving.deploy.compose_text import SHARE
-from serving.deploy.front import HOST, ROLE, published_port
-from serving.deploy.front import find as find_container
-from serving.deploy.kubectl import Kubectl, KubectlError, selector
-from serving.deploy.names import MODEL, deployment, slug
-from serving.deploy.recording import PROJECT, SERVICE
-from serving.deploy.servers import share_of
-from serving.labels import MODEL as IMAGE_MODEL
-from serving.labels import VERSION
+from serving.deploy.deployed import Deployed, in_docker, in_kubernetes
+from serving.deploy.kubectl import Kubectl, KubectlError
+from serving.labels import MODEL, RUN, VERSION
 from training.errors import UserError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """A version that is somewhere.
-
-    Attributes
-    ----------
-    where : str
-        `docker`, `compose`, `kubernetes`.
-    name : str
-        Of the container, or `namespace/deployment`.
-    version, image : str
-    ready : str
-        In words: `healthy`, `3 of 3`.
-    is_ready : bool
-    share : int
-        Of the requests in percent, as far as is known.
-    url : str
-    beside : str
-        The name of what a canary is beside; '' for what is no canary.
-    """
-
-    where: str
-    name: str
-    version: str
-    image: str
-    ready: str
-    is_ready: bool
-    share: int = 100
-    url: str = ""
-    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,7 +69,7 @@ def read_status(client: "MlflowClient", model: str, engine: Any, kubectl: Kubect
     production = version.version if version else ""
     deployed: list[Deployed] = []
     unseen = []
-    built: dict[str, list[str]] = {}
+    built: list[tuple[str, str, str]] = []
     if engine is None:
         unseen.append("docker: no engine answers")
     else:
@@ -120,11 +83,23 @@ def read_status(client: "MlflowClient", model: str, engine: Any, kubectl: Kubect
         except (KubectlError, UserError) as error:
             unseen.append(f"kubernetes: {error}")
     deployed = [_with_share(item, deployed) for item in deployed]
-    return Status(model, production, built, deployed, unseen, compare(model, production, deployed))
+    runs = _runs(client, model, {*(item.version for item in deployed), *(one[0] for one in built)})
+    said = compare(model, production, deployed, runs)
+    return Status(model, production, _of_runs(built, runs), deployed, unseen, said)
 
 
-def compare(model: str, production: str, deployed: Sequence[Deployed]) -> list[str]:
-    """What does not agree, a sentence each; empty if all is as it should be."""
+def compare(
+    model: str, production: str, deployed: Sequence[Deployed], runs: Mapping[str, str] | None = None
+) -> list[str]:
+    """What does not agree, a sentence each; empty if all is as it should be.
+
+    Parameters
+    ----------
+    model, production : str
+    deployed : sequence of Deployed
+    runs : mapping of version to run, optional
+        As the registry has them: a version of the same name and number may be another registry's.
+    """
     found = []
     if not production:
         found.append(f"nothing of {model} is in Production")
@@ -133,14 +108,57 @@ def compare(model: str, production: str, deployed: Sequence[Deployed]) -> list[s
     names = [item.name for item in deployed]
     for item in deployed:
         place = f"{item.where} ({item.name})"
-        again = f"`sixfold deploy {model} --to {item.where}`"
+        again = f"`{_again(model, item)}`"
+        run = (runs or {}).get(item.version, "")
         if item.beside and item.beside not in names:
             found.append(f"{place} is a canary beside nothing: {again}")
         if production and item.version != production and not item.beside:
             found.append(f"{place} has version {item.version}, Production is {production}: {again}")
+        elif _differ(item.run, run):
+            found.append(
+                f"{place} has version {item.version} of another registry: it comes from run "
+                f"{item.run}, this one's from {run}: {again}"
+            )
         if not item.is_ready:
             found.append(f"{place} is not ready: {item.ready}")
     return found
+
+
+def _again(model: str, item: Deployed) -> str:
+    """How the version in Production gets there."""
+    words = ["sixfold", "deploy", model, "--to", item.where]
+    if item.where == "kubernetes":
+        words += ["--namespace", item.name.partition("/")[0]]
+    if item.folder:
+        words += ["--write", item.folder]
+    return shlex.join(words)
+
+
+def _differ(run: str, other: str) -> bool:
+    """Whether two runs are known not to be one."""
+    return bool(run and other) and run != other
+
+
+def _runs(client: "MlflowClient", model: str, versions: Iterable[str]) -> dict[str, str]:
+    """The run of each version that the registry has."""
+    from registry.store import find_version
+
+    found = {}
+    for version in versions:
+        with suppress(UserError):  # it was deleted, or is another registry's
+            found[version] = find_version(client, model, version).run_id
+    return found
+
+
+def _of_runs(
+    built: Sequence[tuple[str, str, str]], runs: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Version -> names of images; those of another registry's version are left out."""
+    found: dict[str, list[str]] = {}
+    for version, run, name in built:
+        if not _differ(run, runs.get(version, "")):
+            found.setdefault(version, []).append(name)
+    return {version: sorted(found[version]) for version in sorted(found, key=_number)}
 
 
 def _with_share(item: Deployed, deployed: Sequence[Deployed]) -> Deployed:
@@ -150,108 +168,13 @@ def _with_share(item: Deployed, deployed: Sequence[Deployed]) -> Deployed:
     return replace(item, share=100 - sum(c.share for c in deployed if c.beside == item.name))
 
 
-def images(engine: Any, model: str) -> dict[str, list[str]]:
-    """The images of a model on this machine: version -> names."""
-    found: dict[str, list[str]] = {}
-    for image in engine.images.list(filters={"label": f"{IMAGE_MODEL}={model}"}):
-        if names := own_names(image.tags):
-            found.setdefault(image.labels.get(VERSION, "?"), []).extend(names)
-    return {version: sorted(found[version]) for version in sorted(found, key=_number)}
-
-
-def in_docker(engine: Any, model: str) -> list[Deployed]:
-    """The containers that answer, of `--to docker` and of `--to compose`."""
-    found = []
-    name = deployment(model)
-    there = engine.containers.list(all=True, filters={"label": f"{MODEL}={model}"})
-    fronts = {c.labels.get(PROJECT, ""): c for c in there if c.labels.get(ROLE) == "front"}
-    servers = {c.labels.get(PROJECT): c.name for c in there if c.labels.get(SERVICE) == "server"}
-    fronts[""] = find_container(engine, f"{name}-front", model)
-    for container in there:
-        labels = container.labels
-        project = labels.get(PROJECT, "")
-        if project:
-            share = int(labels.get(SHARE, "100"))
-            beside = servers.get(project, f"{project}_server") if share < 100 else ""
-        else:
-            share = 100 if container.name == name else share_of(name, container.name)
-            beside = name if share < 100 else ""
-        if labels.get(ROLE) == "front" or not share:
-            continue  # what is coming or going counts for nothing
-        state = container.attrs["State"]
-        health = state.get("Health", {}).get("Status", "")
-        front = fronts.get(project, container)
-        ready = health or state["Status"]
-        if front is None or front.status != "running":
-            ready = "nothing keeps its port"
-        port = published_port(front) if front else 0
-        found.append(
-            Deployed(
-                where="compose" if project else "docker",
-                name=container.name,
-                version=labels.get(VERSION, "?"),
-                image=container.attrs["Config"]["Image"],
-                ready=ready,
-                is_ready=ready in ("healthy", "running", "starting"),
-                share=share,
-                url=f"http://{HOST}:{port}" if port else "",
-                beside=beside,
-            )
-        )
-    return found
-
-
-def in_kubernetes(kubectl: Kubectl, model: str) -> list[Deployed]:
-    """The Deployments of a model, in all namespaces that this user may look into.
-
-    Raises
-    ------
-    UserError
-        No cluster answers.
-    """
-    kubectl.apis()
-    chosen = selector([("app.kubernetes.io/managed-by", "sixfold"), (manifests.MODEL, slug(model))])
-    words = ("deployment", "--selector", chosen)
-    try:
-        items = kubectl.items(*words, "--all-namespaces")
-    except KubectlError:
-        items = kubectl.items(*words)  # this user may look into this one only
-    return [_deployment(kubectl, item) for item in items]
-
-
-def _deployment(kubectl: Kubectl, item: dict[str, Any]) -> Deployed:
-    meta, spec, state = item["metadata"], item["spec"], item.get("status", {})
-    template = spec["template"]
-    wanted = int(spec.get("replicas", 1))
-    # A rollout that has not ended has ready pods of the version before.
-    ready = min(int(state.get("readyReplicas", 0)), int(state.get("updatedReplicas", 0)))
-    is_canary = meta["labels"].get(manifests.TRACK) == "canary"
-    namespace, name = meta["namespace"], meta["name"]
-    return Deployed(
-        where="kubernetes",
-        name=f"{namespace}/{name}",
-        version=template["metadata"]["labels"].get(manifests.VERSION, "?"),
-        image=template["spec"]["containers"][0]["image"],
-        ready=f"{ready} of {wanted}",
-        is_ready=ready >= wanted > 0,
-        share=_share(kubectl, namespace, name) if is_canary else 100,
-        url=f"http://{name}.{namespace}:{manifests.PORT}",
-        beside=f"{namespace}/{name.removesuffix('-canary')}" if is_canary else "",
-    )
-
-
-def _share(kubectl: Kubectl, namespace: str, canary: str) -> int:
-    """What the route gives to a canary, in percent."""
-    name = canary.removesuffix("-canary")
-    try:
-        found = kubectl.get("httproute", name, "--namespace", namespace)
-    except KubectlError:
-        return 0
-    for rule in found["spec"]["rules"] if found else []:
-        for backend in rule["backendRefs"]:
-            if backend["name"] == canary:
-                return int(backend["weight"])
-    return 0
+def images(engine: Any, model: str) -> list[tuple[str, str, str]]:
+    """The images of a model on this machine: version, run and name of each."""
+    return [
+        (image.labels.get(VERSION, "?"), image.labels.get(RUN, ""), name)
+        for image in engine.images.list(filters={"label": f"{MODEL}={model}"})
+        for name in own_names(image.tags)
+    ]
 
 
 def _number(version: str) -> tuple[int, str]:

@@ -1,5 +1,6 @@
 """What `sixfold deploy` does for each target, and what it says then."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -80,22 +81,23 @@ def _to_kubernetes(
     client: "MlflowClient", wanted: "Wanted", folder: Path | None, say: Say
 ) -> dict[str, Any]:
     from registry.store import reported
-    from serving.deploy import kubernetes
+    from serving.deploy import kubernetes, kustomization
     from serving.deploy.kubectl import Kubectl
     from serving.deploy.wanted import release
     from serving.engine import reported as engine_reported
 
     if folder:
+        kustomization.check(wanted.model, folder)  # before an image is built for nothing
         with reported("deploying"), engine_reported("deploying"):
             found = release(client, wanted, say)
-        files = kubernetes.write(found, wanted, folder, say)
+        files = kustomization.write(found, wanted, folder, say)
         return {
             "version": found.version,
             "image": found.image,
             "files": [str(path) for path in files],
             "said": [
                 f"{len(files)} files are in {folder} for {found.model} version {found.version}",
-                f"kubectl apply --kustomize {folder}",
+                f"kubectl apply --kustomize {shlex.quote(str(folder))}",
             ],
         }
     kubectl = Kubectl(wanted.namespace)
@@ -103,14 +105,19 @@ def _to_kubernetes(
     with reported("deploying"), engine_reported("deploying"):
         found = release(client, wanted, say)
     done = kubernetes.roll_out(kubectl, found, wanted, say)
-    part = "" if done.share == 100 else f" {done.share} % of the requests"
+    part = f" at {done.url} in the cluster"
+    if done.gateway:
+        part = (
+            f" {done.share} % of the requests that come by Gateway {done.gateway}, and all of "
+            f"those that are sent to {done.url} itself"
+        )
     return {
         "version": found.version,
         "image": found.image,
         **asdict(done),
         "said": [
-            f"{found.model} version {found.version} answers{part} at {done.url} in the cluster: "
-            f"{done.replicas} replicas ready, {done.answers} right answers through the Service",
+            f"{found.model} version {found.version} answers{part}: {done.replicas} replicas "
+            f"ready, {done.answers} right answers through the Service",
             f"kubectl --namespace {done.namespace} port-forward service/{done.name} 8080",
         ],
     }

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,10 +31,11 @@ class Wanted:
     port : int
         0 for the one that it has, or 8080.
     cpu : float
-        CPUs a replica.
+        CPUs a replica; 0 for as many as there are, or 1.
     memory : int
-        Bytes a replica.
+        Bytes a replica; 0 for as many as there are, or 512 MiB.
     replicas : int
+        0 for as many as there are, or 3.
     workers : int
         Processes a replica; 0 for one a CPU.
     canary : int
@@ -47,7 +48,10 @@ class Wanted:
     token_file : Path, optional
         Holds the token that requests must bring.
     gateway : str
-        That the canary's route belongs to.
+        That the canary's route belongs to, `NAME` or `NAMESPACE/NAME`; '' for the one that it has,
+        or `gateway`.
+    host : str
+        That the canary's route is for; '' for the one that it has, or all.
     monitor : bool
         With a ServiceMonitor.
     record : Recording, optional
@@ -59,18 +63,29 @@ class Wanted:
     model: str
     version: str = ""
     port: int = 0
-    cpu: float = 1.0
-    memory: int = 512 << 20
-    replicas: int = 3
+    cpu: float = 0.0
+    memory: int = 0
+    replicas: int = 0
     workers: int = 0
     canary: int = 0
     namespace: str = ""
     image: str = ""
     token_file: Path | None = None
-    gateway: str = "gateway"
+    gateway: str = ""
+    host: str = ""
     monitor: bool = False
     record: Recording | None = None
     traces: str = ""
+
+
+def sized(wanted: Wanted, cpu: float = 0.0, memory: int = 0, replicas: int = 0) -> Wanted:
+    """What is wanted, as large as what is there where no size is given, or else by default."""
+    return replace(
+        wanted,
+        cpu=wanted.cpu or cpu or 1.0,
+        memory=wanted.memory or memory or 512 << 20,
+        replicas=wanted.replicas or replicas or 3,
+    )
 
 
 @dataclass(frozen=True)

@@ -198,11 +198,16 @@ class Recordings:
             yield from fetch_each("/".join([self._place, *names, ""]), folder, fits)
             return
         below = Path(self._place, *names)
-        if not below.is_dir():
-            self._nothing_there(below)
-        # `walk` passes over a day that is gone, with its last file, before it was looked at.
-        found = (Path(folder, name) for folder, _, names in os.walk(below) for name in names)
-        yield from (path for path in sorted(found) if fits(path.as_posix()))
+        try:
+            if not below.is_dir():
+                self._nothing_there(below)
+            paths = sorted(Path(at, name) for at, _, names in _walk(below) for name in names)
+        except PermissionError as error:
+            raise UserError(
+                f"expected recordings that this user may read, got {error.filename}: "
+                f"{error.strerror}; read them as who has recorded, or have the rights changed"
+            ) from None
+        yield from (path for path in paths if fits(path.as_posix()))
 
     def _nothing_there(self, below: Path) -> None:
         others = []
@@ -217,6 +222,22 @@ class Recordings:
             f"expected recordings of {self._model} version {self._version} in {self._place}, got "
             + (said or "none; serve it with --record, or say where they are: --recordings FOLDER")
         )
+
+
+def _walk(below: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """The folders below, but a day that is gone, with its last file, before it was looked at.
+
+    Raises
+    ------
+    PermissionError
+        One may not be looked at: `walk` alone would pass over that, too.
+    """
+
+    def failed(error: OSError) -> None:
+        if isinstance(error, PermissionError):
+            raise error
+
+    return os.walk(below, onerror=failed)
 
 
 def _inside(batch: "pa.RecordBatch", wanted: Window) -> "pa.RecordBatch":

@@ -41,7 +41,8 @@ def _object(kind: str, versions: list[str], spec: Schema) -> Schema:
 _BACKEND = _record("name", "port", name=_TEXT, port=_PORT, weight=_WEIGHT)
 _ROUTE = _record(
     *("parentRefs", "rules"),
-    parentRefs=_list(_record("name", name=_TEXT), 32),
+    parentRefs=_list(_record("name", name=_TEXT, namespace=_TEXT), 32),
+    hostnames=_list(_TEXT, 16),
     rules=_list(_record(backendRefs=_list(_BACKEND, 16)), 16),
 )
 _CREDENTIALS = _record("type", "credentials", type=_TEXT, credentials=_record(

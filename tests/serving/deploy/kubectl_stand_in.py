@@ -1,8 +1,10 @@
 """A `kubectl` that keeps objects in a file and runs nothing.
 
 For what the test cluster cannot do: objects of the Gateway API. A smoke pod whose image is named
-`wrong:…` reports a wrong answer; every rollout ends at once. A gateway called `refused` is refused;
-the others have a route as it is one look after it was applied; what they lead to may not go.
+`wrong:…` reports a wrong answer, that of `gone:…` goes; every rollout ends at once. A gateway that
+is called `refused` is refused, one called `full` when it is no dry run. `elsewhere` does not accept
+a route, `nobody` says nothing of it; the others have it as it is one look after it was applied;
+what they lead to may not go.
 """
 
 import json
@@ -34,7 +36,8 @@ def main(words: list[str]) -> int:
 
             given = list(yaml.safe_load_all(sys.stdin))
             for item in given:
-                if {"name": "refused"} in item.get("spec", {}).get("parentRefs", []):
+                refused = {"refused"} if "--dry-run=server" in words else {"refused", "full"}
+                if refused & {ref["name"] for ref in item.get("spec", {}).get("parentRefs", [])}:
                     print("error: admission webhook has denied the request", file=sys.stderr)
                     return 1
             if "--dry-run=server" in words:
@@ -49,7 +52,8 @@ def main(words: list[str]) -> int:
                 json.dumps({"items": [objects[k] for k in found]}) if as_json else "\n".join(found)
             )
         case ["get", kind, name, *_]:
-            if item := objects.get(f"{kind}/{name}"):
+            item = objects.get(f"{kind}/{name}")
+            if item and item.get("kind") != "Gone":
                 print(json.dumps(item))
                 follow(item)
         case ["delete", *names]:
@@ -62,12 +66,18 @@ def main(words: list[str]) -> int:
         case ["logs", name, *_]:
             wrong = objects[f"pod/{name}"]["spec"]["containers"][0]["image"].startswith("wrong:")
             print(json.dumps({"wrong": "other numbers" if wrong else "", "answers": 10}))
+        case ["scale", key, replicas]:
+            objects[key]["spec"]["replicas"] = int(replicas.partition("=")[2])
+        case ["rollout", "undo", key, revision]:
+            item = json.loads(json.dumps(objects[key]))
+            item["spec"]["template"] = item["history"][revision.partition("=")[2]]
+            objects[key] = made(item, objects[key])
         case ["rollout", *_]:
             pass
         case _:
             print(f"error: unknown command {words}", file=sys.stderr)
             return 1
-    if words[0] in ("apply", "create", "replace", "delete", "get"):
+    if words[0] in ("apply", "create", "replace", "delete", "get", "scale", "rollout"):
         written = STORE.with_suffix(f".{os.getpid()}")
         written.write_text(json.dumps(objects))
         written.replace(STORE)
@@ -77,8 +87,18 @@ def main(words: list[str]) -> int:
 def follow(item: dict[str, Any]) -> None:
     """A gateway takes a route as it is now."""
     if item.get("kind") == "HTTPRoute":
-        seen = {"type": "Accepted", "observedGeneration": item["metadata"]["generation"]}
-        item["status"] = {"parents": [{"conditions": [seen]}], "leads_to": item["spec"]["rules"]}
+        item["status"] = {"parents": [], "leads_to": item["spec"]["rules"]}
+        for ref in item["spec"]["parentRefs"]:
+            is_taken = ref["name"] != "elsewhere"
+            seen = {
+                "type": "Accepted",
+                "status": str(is_taken),
+                "reason": "Accepted" if is_taken else "NotAllowedByListeners",
+                "message": "" if is_taken else "no listener takes it",
+                "observedGeneration": item["metadata"]["generation"],
+            }
+            if ref["name"] != "nobody":
+                item["status"]["parents"].append({"parentRef": ref, "conditions": [seen]})
 
 
 def led_to(objects: dict[str, Any]) -> set[str]:
@@ -100,10 +120,19 @@ def made(item: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
         item["status"] = before["status"] if before else {}
         if not before:
             follow(item)
-    item["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = "1"
+    number = "1"
+    if item["kind"] == "Deployment":
+        item["history"] = dict(before["history"]) if before else {}
+        last = str(len(item["history"]))
+        is_other = item["history"].get(last) != item["spec"]["template"]
+        number = str(len(item["history"]) + 1) if is_other else last
+        item["history"][number] = item["spec"]["template"]
+    item["metadata"].setdefault("annotations", {})["deployment.kubernetes.io/revision"] = number
     item["metadata"]["resourceVersion"] = str(zlib.crc32(json.dumps(item, sort_keys=True).encode()))
     if item["kind"] == "Pod":
         item["status"] = {"phase": "Succeeded"}
+        if item["spec"]["containers"][0]["image"].startswith("gone:"):
+            item["kind"] = "Gone"
     return item
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from serving.deploy import compose
 from serving.deploy.compose_file import written_anew
-from serving.deploy.compose_text import FRONT_FILE
+from serving.deploy.compose_text import FRONT_FILE, quoted
 from serving.deploy.front import program
 from serving.deploy.recording import Recording
 from serving.deploy.wanted import Release, Wanted
@@ -32,7 +34,11 @@ def test_the_server_can_do_little() -> None:
     assert server["restart"] == "unless-stopped"
     assert (server["cpus"], server["mem_limit"]) == (0.5, "256m")
     assert server["environment"] == {"SIXFOLD_WORKERS": "2"}
-    assert server["labels"] == {"sixfold.deployment": "churn", "sixfold.version": "3"}
+    assert server["labels"] == {
+        "sixfold.deployment": "churn",
+        "sixfold.run": CHURN.run_id,
+        "sixfold.version": "3",
+    }
     assert "privileged" not in server
 
 
@@ -159,11 +165,12 @@ def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None
     assert services["front"]["volumes"] == ["./sixfold-front.py:/sixfold-front.py:ro"]
     assert (tmp_path / FRONT_FILE).read_text() == program()
     found = services["canary"]
-    assert (found["image"], found["cpus"], found["mem_limit"]) == ("churn:4", 0.5, "512m")
+    assert (found["image"], found["cpus"], found["mem_limit"]) == ("churn:4", 0.5, "700m")
     assert found["secrets"] == ["token"]
     assert found["environment"]["SIXFOLD_TOKEN_FILE"] == "/run/secrets/token"
     assert found["labels"] == {
         "sixfold.deployment": "churn",
+        "sixfold.run": CHURN.run_id,
         "sixfold.share": "10",
         "sixfold.version": "4",
     }
@@ -179,12 +186,14 @@ def test_a_canary_is_written_into_the_file_that_is_there(tmp_path: Path) -> None
     assert again["services"]["server"] == services["server"]
     assert again["volumes"] == whole["volumes"]
 
-    # The version for all: with the port and the token that are there.
+    # The version for all: with the port, the token and the sizes that are there.
     last = written(tmp_path, NEXT, Wanted("churn"))
     assert list(last["services"]) == ["server", "mine"]
     assert last["services"]["server"] == before["services"]["server"] | {
         "image": "churn:4",
-        "labels": {"sixfold.deployment": "churn", "sixfold.version": "4"},
+        "mem_limit": "700m",
+        "memswap_limit": "700m",
+        "labels": before["services"]["server"]["labels"] | {"sixfold.version": "4"},
     }
     assert last["secrets"] == before["secrets"]
     assert path.read_text().startswith("# churn, version 4, as ")
@@ -266,6 +275,59 @@ def test_a_file_that_is_no_longer_as_ours_is_left_alone(
     text = (tmp_path / compose.FILE).read_text()
     assert "churn:4" not in text
     assert not (tmp_path / FRONT_FILE).exists()
+
+
+def test_a_file_that_cannot_be_replaced_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = compose.write(CHURN, Wanted("churn"), tmp_path)
+    before = path.read_text()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(UserError, match="No space left on device"):
+            compose.write(NEXT, Wanted("churn"), tmp_path)
+    assert path.read_text() == before
+    assert {item.name for item in tmp_path.iterdir()} == {compose.FILE, ".env"}
+    path.chmod(0o640)
+    link = tmp_path / "linked"
+    link.mkdir()
+    (link / compose.FILE).symlink_to(path)
+    compose.write(NEXT, Wanted("churn"), link)
+    assert (link / compose.FILE).is_symlink()
+    assert "churn:4" in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_file_that_is_not_utf_8_is_left_alone(tmp_path: Path) -> None:
+    path = compose.write(CHURN, Wanted("churn"), tmp_path)
+    data = path.read_bytes() + "# gekündigt\n".encode("latin-1")
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"expected .*compose.yaml in UTF-8"):
+        compose.write(NEXT, Wanted("churn"), tmp_path)
+    assert path.read_bytes() == data
+
+
+@given(st.text(st.characters(), min_size=1))
+def test_any_text_is_itself_again(text: str) -> None:
+    """In a line of its own, as pieces of the file are told apart by lines."""
+    line = f"name: {quoted(text)}\n"
+    assert yaml.safe_load(line)["name"].replace("$$", "$") == text
+    assert len(line.splitlines()) == 1
+    assert (text != "😀" * len(text)) or text in line
+
+
+def test_a_file_of_before_is_still_ours(tmp_path: Path) -> None:
+    release = replace(CHURN, model="naïve 😀")
+    path = compose.write(release, Wanted(release.model), tmp_path)
+    text = path.read_text()
+    assert "naïve 😀" in text.partition("services:")[2]
+    path.write_text(text.replace('"naïve 😀"', r'"na\u00efve \ud83d\ude00"'))
+    compose.write(release, Wanted(release.model), tmp_path)
+    assert path.read_text() == text
 
 
 def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:

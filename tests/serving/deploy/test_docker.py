@@ -6,13 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
+from serving.deploy import compose, docker
+from serving.deploy.container import sizes
 from serving.deploy.docker import _recover, remove, switch
 from serving.deploy.front import ROLE
 from serving.deploy.names import MODEL
+from serving.deploy.recording import PROJECT, Recording, mounted
+from serving.deploy.state import State
 from serving.deploy.targets import DEPLOY
-from serving.deploy.wanted import Wanted
+from serving.deploy.wanted import Wanted, sized
 from tests.serving.deploy.releases import CHURN
 from training.errors import UserError
 
@@ -60,9 +64,14 @@ class Engine:
 
     def __init__(self, *names: str, model: str = "churn") -> None:
         self.said: list[str] = []
+        self.kept: list[Any] = []
+        self.networked: list[Any] = []
         self.there = [Container(self, name, model) for name in names]
         self.containers = SimpleNamespace(get=self._get, list=self._list)
-        self.networks = SimpleNamespace(list=lambda **_: [])
+        self.networks = SimpleNamespace(list=lambda **_: self.networked, create=self._network)
+        self.volumes = SimpleNamespace(
+            list=lambda **_: self.kept, create=self._volume, get=lambda _: self.kept[0]
+        )
 
     def names(self) -> list[str]:
         return sorted(container.name for container in self.there)
@@ -73,7 +82,23 @@ class Engine:
                 return container
         raise NotFound(name)
 
-    def _list(self, filters: dict[str, str], **_: bool) -> list[Container]:
+    def _network(self, name: str, users: tuple[str, ...] = (), **_: Any) -> None:
+        """A network, which can be removed when nobody is on it."""
+
+        def removed() -> None:
+            if users:
+                raise APIError("403", SimpleNamespace(status_code=403), "has active endpoints")
+            self.networked.clear()
+
+        there = {"Containers": {user: {"Name": user} for user in users}}
+        self.networked = [
+            SimpleNamespace(name=name, attrs=there, reload=lambda: None, remove=removed)
+        ]
+
+    def _volume(self, name: str, **_: Any) -> None:
+        self.kept = [SimpleNamespace(name=name, remove=lambda: self.kept.clear())]
+
+    def _list(self, filters: dict[str, Any], **_: bool) -> list[Container]:
         return [item for item in self.there if filters["label"] == f"{MODEL}={item.model}"]
 
 
@@ -120,7 +145,7 @@ def test_a_front_that_has_the_new_port_stays() -> None:
 def test_what_is_another_models_is_nothing_of_this_ones(suffix: str) -> None:
     engine: Any = Engine(f"{NAME}{suffix}", model="another")
     _recover(engine, "churn")
-    assert remove(engine, "churn") == []
+    assert remove(engine, "churn", print) == []
     assert engine.names() == [f"{NAME}{suffix}"]
     assert engine.there[0].done == []
 
@@ -128,9 +153,73 @@ def test_what_is_another_models_is_nothing_of_this_ones(suffix: str) -> None:
 def test_all_are_told_to_end_before_any_is_waited_for() -> None:
     names = [f"{NAME}-front", NAME, f"{NAME}-canary-10"]
     engine: Any = Engine(*names[1:], names[0])
-    assert remove(engine, "churn") == [f"container {name}" for name in names]
+    assert remove(engine, "churn", print) == [f"container {name}" for name in names]
     assert engine.said == [f"SIGTERM {n}" for n in names] + [f"stop {n}" for n in names]
     assert engine.names() == []
+
+
+def test_sizes_stay_where_no_others_are_given() -> None:
+    there: Any = SimpleNamespace(attrs={"HostConfig": {"NanoCpus": 500_000_000, "Memory": 1 << 30}})
+    for container, asked, expected in (
+        (there, Wanted("churn"), (0.5, 1 << 30)),
+        (there, Wanted("churn", cpu=2.0, memory=1 << 28), (2.0, 1 << 28)),
+        (None, Wanted("churn"), (1.0, 512 << 20)),
+    ):
+        found = sized(asked, **sizes(container))
+        assert (found.cpu, found.memory) == expected
+
+
+def test_a_network_that_somebody_is_on_stays_and_the_token_does_not(tmp_path: Path) -> None:
+    with State(NAME) as state:
+        token = state.keep_token("s3cret")
+    for names in ([NAME, f"{NAME}-front"], []):
+        engine: Any = Engine(*names)
+        engine.networks.create(NAME, users=("mine", "other"))
+        said: list[str] = []
+        gone = remove(engine, "churn", said.append)
+        assert sorted(gone) == [f"container {name}" for name in names]
+        assert engine.names() == []
+        assert not token.exists()
+        (line,) = said
+        assert f"network {NAME} stays: mine, other is on it" in line
+    engine.networks.create(NAME)
+    assert remove(engine, "churn", said.append) == [f"network {NAME}"]
+
+
+def test_a_network_of_compose_that_somebody_is_on_stays() -> None:
+    there: list[Any] = []
+    item = SimpleNamespace(name="sixfold-churn-server-1", labels={PROJECT: NAME})
+    item.stop = lambda timeout: None
+    item.remove = lambda force: there.clear()
+    there.append(item)
+    engine: Any = Engine()
+    engine.containers.list = lambda **_: list(there)
+    engine.networks.create(f"{NAME}_default", users=("mine",))
+    said: list[str] = []
+    assert compose.remove(engine, "churn", said.append) == [f"container {item.name}"]
+    assert f"network {NAME}_default stays: mine is on it" in said[0]
+
+
+@pytest.mark.parametrize("before", ["", f"{NAME}-recordings"])
+def test_a_first_version_that_fails_leaves_no_volume_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """What an earlier deployment has recorded stays."""
+    engine: Any = Engine()
+    if before:
+        engine.volumes.create(before)
+
+    def start(*_: Any) -> Any:
+        mounted(engine, "churn", Recording())
+        raise UserError("expected a container that starts")
+
+    front = SimpleNamespace(name=f"{NAME}-front", remove=lambda force: None)
+    monkeypatch.setattr(docker, "keep_port", lambda *_: (front, None))
+    monkeypatch.setattr(docker, "start", start)
+    with pytest.raises(UserError, match="a container that starts"):
+        switch(engine, CHURN, Wanted("churn", record=Recording()), print)
+    assert [volume.name for volume in engine.kept] == ([before] if before else [])
+    assert engine.networked == []
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,30 +12,16 @@ import pytest
 
 from serving.deploy import manifests
 from serving.deploy.kubectl import Kubectl, KubectlError
-from serving.deploy.kubernetes import kept, remove, roll_out
+from serving.deploy.kubernetes import RolledOut, kept, remove, roll_out
 from serving.deploy.recording import Recording
 from serving.deploy.targets import DEPLOY
 from serving.deploy.wanted import Wanted
 from tests.serving.deploy.releases import CHURN
 from training.errors import SixfoldError, UserError
 
-_STAND_IN = Path(__file__).with_name("kubectl_stand_in.py")
 WANTED = Wanted("churn", gateway="edge")
 NEXT = replace(CHURN, version="4", image="registry.example/churn:4")
 WRONG = replace(CHURN, version="4", image="wrong:4")
-
-
-@pytest.fixture
-def objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, Any]]:
-    """Put the stand-in into PATH; what it has by now."""
-    program = tmp_path / "bin" / "kubectl"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {_STAND_IN} "$@"\n')
-    program.chmod(0o755)
-    store = tmp_path / "objects.json"
-    monkeypatch.setenv("PATH", str(program.parent))
-    monkeypatch.setenv("STAND_IN_STORE", str(store))
-    return lambda: json.loads(store.read_text()) if store.exists() else {}
 
 
 def quiet(_: str) -> None:
@@ -85,6 +70,22 @@ def test_what_is_another_models_stays_as_it_is(
     with pytest.raises(UserError, match=f"Deployment {name}, or one of churn, got another's"):
         roll_out(Kubectl(), CHURN, WANTED, quiet)
     assert objects() == there
+
+
+def test_what_is_said_of_a_canary_is_which_requests_it_has(
+    objects: Callable[[], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "http://sixfold-churn-canary.ml:8080"
+    done = RolledOut("sixfold-churn-canary", "ml", url, 1, 10, 10, "infra/edge (host a.example)")
+    monkeypatch.setattr("serving.deploy.kubernetes.check", lambda *_: None)
+    monkeypatch.setattr("serving.deploy.kubernetes.roll_out", lambda *_: done)
+    monkeypatch.setattr("serving.deploy.wanted.release", lambda *_: NEXT)
+    nobody: Any = None
+    said = DEPLOY["kubernetes"](nobody, replace(WANTED, canary=10), None, quiet)["said"][0]
+    assert said.startswith(
+        "churn version 4 answers 10 % of the requests that come by Gateway infra/edge (host "
+        f"a.example), and all of those that are sent to {url} itself: 1 replicas ready"
+    )
 
 
 def test_what_is_not_valid_is_not_shown_to_the_cluster(
@@ -212,3 +213,20 @@ def test_what_is_there_keeps_the_autoscalers_number(objects: Callable[[], dict[s
     Path(os.environ["STAND_IN_STORE"]).write_text(json.dumps(store))
     assert roll_out(Kubectl(), NEXT, WANTED, quiet).replicas == 7
     assert roll_out(Kubectl(), NEXT, replace(WANTED, replicas=1), quiet).replicas == 4
+
+
+@pytest.mark.slow
+def test_sizes_stay_where_no_others_are_given(objects: Callable[[], dict[str, Any]]) -> None:
+    """Those that were asked for: what the autoscaler has made of them is its own."""
+    roll_out(Kubectl(), CHURN, replace(WANTED, replicas=6, cpu=2.0, memory=1 << 30), quiet)
+    assert roll_out(Kubectl(), NEXT, replace(WANTED, cpu=0.5), quiet).replicas == 6
+    there = objects()
+    spec = there["deployment/sixfold-churn"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert spec["replicas"] == 6
+    assert container["image"] == NEXT.image
+    assert container["resources"]["limits"] == {"cpu": "500m", "memory": "1024Mi"}
+    assert there["horizontalpodautoscaler/sixfold-churn"]["spec"]["minReplicas"] == 6
+    assert roll_out(Kubectl(), NEXT, replace(WANTED, canary=50), quiet).replicas == 3
+    canary = objects()["deployment/sixfold-churn-canary"]["spec"]["template"]["spec"]
+    assert canary["containers"][0]["resources"] == container["resources"]

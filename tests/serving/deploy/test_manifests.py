@@ -50,7 +50,7 @@ def everything() -> list[Object]:
     return [
         *manifests.stable(CHURN, wanted, NEW, token="7"),
         *manifests.canary(CHURN, wanted, token="7"),
-        manifests.route("churn", 10, [], "edge"),
+        manifests.route("churn", 10, [], "infra/edge", "churn.example"),
         manifests.claim("churn", record),
         manifests.smoke_pod(CHURN, "sixfold-churn", "pass", 9, token=True),
         manifests.secret("churn", "s3cret"),
@@ -193,6 +193,7 @@ def test_the_canary_gets_its_share() -> None:
     route = manifests.route("churn", 10, ["gateway.networking.k8s.io/v1beta1"], "edge")
     assert route["apiVersion"] == "gateway.networking.k8s.io/v1beta1"
     assert route["spec"]["parentRefs"] == [{"name": "edge"}]
+    assert "hostnames" not in route["spec"]
     (rule,) = route["spec"]["rules"]
     weights = {backend["name"]: backend["weight"] for backend in rule["backendRefs"]}
     assert weights == {"sixfold-churn": 90, "sixfold-churn-canary": 10}
@@ -201,6 +202,19 @@ def test_the_canary_gets_its_share() -> None:
     assert found["Service"]["metadata"]["name"] == "sixfold-churn-canary"
     (rule,) = manifests.route("churn", 0, [], "edge")["spec"]["rules"]
     assert [backend["name"] for backend in rule["backendRefs"]] == ["sixfold-churn"]
+
+
+def test_a_route_keeps_its_gateway_and_hosts_where_none_are_named() -> None:
+    route = manifests.route("churn", 10, [], "infra/edge", "churn.example")
+    assert route["spec"]["parentRefs"] == [{"namespace": "infra", "name": "edge"}]
+    assert route["spec"]["hostnames"] == ["churn.example"]
+    ended = manifests.route("churn", 0, [], there=route)
+    for field in ("parentRefs", "hostnames"):
+        assert ended["spec"][field] == route["spec"][field]
+    other = manifests.route("churn", 20, [], "own", "other.example", there=route)
+    assert other["spec"]["parentRefs"] == [{"name": "own"}]
+    assert other["spec"]["hostnames"] == ["other.example"]
+    assert manifests.route("churn", 20, [])["spec"]["parentRefs"] == [{"name": "gateway"}]
 
 
 def test_the_token_is_in_its_secret_only() -> None:
@@ -262,16 +276,6 @@ def test_nothing_of_the_files_is_left_over() -> None:
             text for text in strings(item) if "sixfold-model" in text or text == "model:version"
         ]
         assert not left, item["kind"]
-
-
-def test_what_is_written_is_a_kustomization(tmp_path: Path) -> None:
-    objects = manifests.stable(CHURN, WANTED, NEW)
-    paths = manifests.write(tmp_path / "churn", objects)
-    whole = yaml.safe_load((tmp_path / "churn" / "kustomization.yaml").read_text())
-    read = [yaml.safe_load((tmp_path / "churn" / name).read_text()) for name in whole["resources"]]
-    assert read == objects
-    assert len(paths) == len(objects) + 1
-    assert list(yaml.safe_load_all(manifests.as_yaml(objects))) == objects
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from serving.deploy import kubernetes, manifests, valid
+from serving.deploy import kustomization, manifests, valid
 from serving.deploy.manifests import Object
 from serving.deploy.wanted import Release, Wanted
 from tests.serving.deploy.custom_objects import SCHEMAS
@@ -113,7 +113,7 @@ def test_a_file_that_somebody_has_broken_is_refused(
     assert before in path.read_text()
     path.write_text(path.read_text().replace(before, after, 1))
     with pytest.raises(UserError, match=said) as refused:
-        kubernetes.write(CHURN, WANTED, tmp_path / "written", print)
+        kustomization.write(CHURN, WANTED, tmp_path / "written", print)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "written").exists()
 

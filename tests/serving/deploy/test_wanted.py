@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from serving.deploy.recording import Recording
+from serving.deploy.sizes import quantity
 from serving.deploy.wanted import Release, Wanted, parse_cpu, read_token, release
 from training.errors import UserError
 
@@ -44,6 +45,26 @@ def test_cpu(text: str, expected: float) -> None:
 def test_no_cpu(text: str) -> None:
     with pytest.raises(UserError, match="--cpu such as"):
         parse_cpu(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("500m", 0.5),
+        (2, 2),
+        ("0.5", 0.5),
+        ("512Mi", 512 << 20),
+        ("1G", 1e9),
+        ("1.5Gi", 1.5 * 2**30),
+    ],
+)
+def test_what_kubernetes_writes_of_sizes(text: object, expected: float) -> None:
+    assert quantity(text) == expected
+
+
+@pytest.mark.parametrize("text", [None, "", "much", "1 Gi", "-1", "1ki", "1mi", "٢"])
+def test_no_size_of_kubernetes(text: object) -> None:
+    assert quantity(text) == 0
 
 
 def test_token_is_the_file_without_its_line_end(tmp_path: Path) -> None:

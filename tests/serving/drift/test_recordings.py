@@ -17,6 +17,7 @@ from serving.drift import recordings
 from serving.server.record_folder import RecordFolder
 from tests.registry.recorded_of import schema_of
 from tests.services.s3 import S3
+from tests.serving.deploy.nobody import folder_of_nobody
 from tests.serving.drift.recorded import recorded
 from training.errors import UserError
 
@@ -96,6 +97,17 @@ def test_a_day_that_is_deleted_meanwhile_is_left_out(
     found = read(str(tmp_path), version)
     assert not gone.exists()
     assert (found.files, found.rows) == (FILES, FILES * ROWS)
+
+
+@pytest.mark.parametrize("closed", ["", "churn", "churn/1", "churn/1/2026-01-31"])
+def test_a_folder_without_the_right_to_enter(closed: str) -> None:
+    with folder_of_nobody() as folder:
+        place = folder / "recordings"
+        (place / "churn" / "1" / "2026-01-31").mkdir(parents=True)
+        (place / closed).chmod(0)
+        with pytest.raises(UserError, match=r"may read, got /.*: Permission denied; read them as"):
+            read(str(place), ("churn", "1"))
+        (place / closed).chmod(0o700)
 
 
 @pytest.mark.parametrize("until", ["9999-12-31", "9999-12-30T12:00", "9999-12-31T23:59:59"])

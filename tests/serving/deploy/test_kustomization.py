@@ -1,0 +1,162 @@
+"""Objects as files: of a version, of a canary beside it, and of what a person has put there."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from serving.deploy import kustomization, manifests
+from serving.deploy.recording import Recording
+from serving.deploy.targets import DEPLOY
+from serving.deploy.wanted import Release, Wanted
+from tests.serving.deploy.releases import CHURN
+from training.errors import UserError
+
+WANTED = Wanted("churn", cpu=0.5, memory=256 << 20, replicas=4)
+PLAIN, CANARY = Wanted("churn"), Wanted("churn", canary=10, gateway="infra/edge", host="a.example")
+NEXT = replace(CHURN, version="4", image="registry.example/churn:4")
+CLAIM = "persistentvolumeclaim.yaml"
+STABLE = ["deployment.yaml", "service.yaml", "networkpolicy.yaml"]
+STABLE += ["horizontalpodautoscaler.yaml", "poddisruptionbudget.yaml"]
+BESIDE = ["deployment-canary.yaml", "service-canary.yaml", "httproute-canary.yaml"]
+
+
+@pytest.fixture(autouse=True)
+def _no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def write(folder: Path, release: Release = CHURN, wanted: Wanted = WANTED) -> dict[str, Any]:
+    """The kustomization of what is in the folder then."""
+    paths = kustomization.write(release, wanted, folder, lambda _: None)
+    assert all(path.is_file() for path in paths)
+    found = read(folder, "kustomization")
+    assert {path.name for path in folder.glob("*.yaml")} >= {*found["resources"]}
+    return found
+
+
+def read(folder: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((folder / f"{name}.yaml").read_text())
+    return found
+
+
+def test_what_is_written_is_a_kustomization(tmp_path: Path) -> None:
+    folder = tmp_path / "churn"
+    found = write(folder)
+    assert found["resources"] == STABLE
+    assert "namespace" not in found
+    objects = [yaml.safe_load((folder / name).read_text()) for name in found["resources"]]
+    assert objects == manifests.stable(CHURN, WANTED, [])
+
+
+def test_the_namespace_is_in_it_and_stays(tmp_path: Path) -> None:
+    assert write(tmp_path, wanted=replace(WANTED, namespace="ml"))["namespace"] == "ml"
+    assert write(tmp_path)["namespace"] == "ml"
+    assert write(tmp_path, wanted=replace(WANTED, namespace="prod"))["namespace"] == "prod"
+
+
+def test_a_canary_is_beside_the_stable_version_and_ends(tmp_path: Path) -> None:
+    """Nothing that is listed goes but the canary: a tool that prunes would delete it."""
+    write(tmp_path, wanted=replace(WANTED, record=Recording()))
+    stable = {name: (tmp_path / name).read_text() for name in [*STABLE, CLAIM]}
+    recorded = replace(CANARY, record=Recording(size=2 << 30))
+    assert write(tmp_path, NEXT, recorded)["resources"] == [*STABLE, CLAIM, *BESIDE]
+    assert {name: (tmp_path / name).read_text() for name in stable} == stable
+    template = read(tmp_path, "deployment-canary")["spec"]["template"]
+    assert template["metadata"]["labels"][manifests.VERSION] == "4"
+    limits = {"cpu": "500m", "memory": "256Mi"}
+    assert template["spec"]["containers"][0]["resources"]["limits"] == limits
+
+    assert write(tmp_path, NEXT, replace(PLAIN, canary=20))["resources"] == [
+        *STABLE,
+        CLAIM,
+        *BESIDE,
+    ]
+    spec = read(tmp_path, "httproute-canary")["spec"]
+    assert spec["parentRefs"] == [{"namespace": "infra", "name": "edge"}]
+    assert spec["hostnames"] == ["a.example"]
+    assert [item["weight"] for item in spec["rules"][0]["backendRefs"]] == [80, 20]
+
+    # The Gateway's requests go on: they are all the one version's.
+    assert write(tmp_path, NEXT, PLAIN)["resources"] == [*STABLE, CLAIM, BESIDE[2]]
+    (backend,) = read(tmp_path, "httproute-canary")["spec"]["rules"][0]["backendRefs"]
+    assert backend["name"] == "sixfold-churn"
+    assert not (tmp_path / BESIDE[0]).exists()
+    spec = read(tmp_path, "deployment")["spec"]
+    assert spec["replicas"] == 4
+    assert spec["template"]["spec"]["containers"][0]["resources"]["limits"] == limits
+
+
+def test_the_token_stays(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("abc")
+    folder = tmp_path / "churn"
+    write(folder, wanted=replace(WANTED, token_file=token))
+    write(folder, NEXT, CANARY)
+    write(folder, NEXT, PLAIN)
+    names = [
+        volume["name"]
+        for volume in read(folder, "deployment")["spec"]["template"]["spec"]["volumes"]
+    ]
+    assert "token" in names
+
+
+def test_what_a_person_has_put_there_stays(tmp_path: Path) -> None:
+    write(tmp_path)
+    path = tmp_path / "kustomization.yaml"
+    path.write_text(f"# mine\n{path.read_text()}- alert.yaml\ncommonAnnotations: {{team: a}}\n")
+    (tmp_path / "alert.yaml").write_text("kind: Alert\n")
+    text = path.read_text()
+    write(tmp_path, NEXT)
+    assert path.read_text() == text
+    found = write(tmp_path, NEXT, CANARY)
+    assert found["resources"] == [*STABLE, "alert.yaml", *BESIDE]
+    assert found["commonAnnotations"] == {"team": "a"}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("deployment.yaml", lambda text: text.replace("sixfold/model: churn", "sixfold/model: a")),
+        ("service.yaml", lambda _: "kind: Service\nmetadata: {name: mine}\n"),
+        ("networkpolicy.yaml", lambda _: "[1, 2"),
+        ("httproute-canary.yaml", lambda _: "- 1\n"),
+        ("kustomization.yaml", lambda _: "resources: [mine.yaml]\n"),
+        ("kustomization.yaml", lambda _: "mine\n"),
+        ("Kustomization", lambda _: "resources: [deployment.yaml]\n"),
+    ],
+)
+def test_what_is_not_this_models_is_not_written_over(
+    tmp_path: Path, name: str, change: Callable[[str], str]
+) -> None:
+    write(tmp_path)
+    path = tmp_path / name
+    path.write_text(change(path.read_text() if path.exists() else ""))
+    before = {path: path.read_text() for path in tmp_path.iterdir()}
+    with pytest.raises(UserError, match=rf"expected no .*{name}, or the one of churn, got another"):
+        write(tmp_path, NEXT, CANARY)
+    nobody: Any = None
+    with pytest.raises(UserError, match="got another; name a folder: --write"):
+        DEPLOY["kubernetes"](nobody, PLAIN, tmp_path, print)  # before an image is looked for
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+
+
+def test_the_command_names_the_folder_as_a_shell_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.deploy.wanted.release", lambda *_: CHURN)
+    nobody: Any = None
+    done = DEPLOY["kubernetes"](nobody, WANTED, tmp_path / "my files", print)
+    assert done["said"][1] == f"kubectl apply --kustomize '{tmp_path}/my files'"
+
+
+def test_a_file_that_was_changed_beyond_reading_sizes_is_written_anew(tmp_path: Path) -> None:
+    write(tmp_path)
+    path = tmp_path / "deployment.yaml"
+    whole = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**whole, "spec": {"replicas": "many"}}))
+    write(tmp_path, NEXT, PLAIN)
+    assert read(tmp_path, "deployment")["spec"]["replicas"] == 4, "as its autoscaler says"
