@@ -107,7 +107,7 @@ def restore(kubectl: Kubectl, key: str, item: Object | None) -> bool:
         except KubectlError as error:  # a controller has written to it meanwhile
             if attempt == _ATTEMPTS or "(Conflict)" not in str(error):
                 raise
-    _take_for_applied(kubectl, key, item)
+    _take_for_applied(kubectl, item)
     return True
 
 
@@ -116,15 +116,15 @@ def mark(item: Any) -> str:
     return str(item["metadata"]["resourceVersion"]) if item else ""
 
 
-def _take_for_applied(kubectl: Kubectl, key: str, item: Object) -> None:
+def _take_for_applied(kubectl: Kubectl, item: Object) -> None:
     """Have the next `apply` compare with what was applied before: what is in neither it leaves.
 
     `replace` takes all of an object for applied, and after an undo it is what was taken back: a
     variable of the version that answers would outlive it.
     """
     applied = item["metadata"].get("annotations", {}).get(_APPLIED)
-    if applied:
-        kubectl.run("annotate", "--overwrite", key, f"{_APPLIED}={applied}")
+    if applied:  # by standard input: of a Secret it is the token
+        kubectl.run("apply", "set-last-applied", "--filename", "-", given=applied)
 
 
 def _roll_back(kubectl: Kubectl, name: str, pods: Object, say: Callable[[str], None]) -> None:
@@ -139,5 +139,5 @@ def _roll_back(kubectl: Kubectl, name: str, pods: Object, say: Callable[[str], N
             say("going back to what was there before")
             number = f"--to-revision={revision(pods)}"
             kubectl.run("rollout", "undo", f"deployment/{name}", number)
-        _take_for_applied(kubectl, f"deployment/{name}", pods)
+        _take_for_applied(kubectl, pods)
     kubectl.run("rollout", "status", f"deployment/{name}", "--timeout=300s", timeout=310)

@@ -116,16 +116,17 @@ def test_what_a_controller_has_written_to_is_put_back_all_the_same() -> None:
     replaced = {"replace": {"kind": "Service", "metadata": meta, "spec": {"e": 1}}}
     assert busy.done == [replaced]
     name = "kubectl.kubernetes.io/last-applied-configuration"
-    meta["annotations"] = item["metadata"]["annotations"] = {name: "{}"}
+    applied = {"data": {"token": "czNjcmV0"}}  # which is not to be among the words
+    meta["annotations"] = item["metadata"]["annotations"] = {name: json.dumps(applied)}
     busy = Busy(0)
     assert restore(busy, "service/a", item)
-    assert busy.done == [replaced, {"annotate": ("--overwrite", "service/a", f"{name}={{}}")}]
+    assert busy.done == [replaced, {"apply": applied}]
     busy = Busy(3)
     with pytest.raises(KubectlError, match="Conflict"):
         restore(busy, "service/a", item)
     busy.done.clear()
     put_back(busy, Former("a", {"deployment/a": {**item, "spec": {"replicas": 3}}}), print)
-    assert {"annotate": ("--overwrite", "deployment/a", f"{name}={{}}")} in busy.done
+    assert {"apply": applied} in busy.done
     item["metadata"]["resourceVersion"] = "9"
     busy.done.clear()
     assert not restore(busy, "service/a", item), "it is as it was"
