@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pandas as pd
 import pytest
 import skops.io
 from mlflow.exceptions import MlflowException
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.training.problems import frame_of, prepared_of, quick
 from tests.training.trained import Trained
@@ -34,9 +37,14 @@ CANDIDATES = (
 _CLEAN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
+uri, table, *missing = sys.argv[1:]
+class Nowhere:  # what is not required is not there
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Nowhere())
 import mlflow, pandas as pd
 assert not any(name == "training" or name.startswith("training.") for name in sys.modules)
-uri, table = sys.argv[1:]
 frame = pd.read_parquet(table)
 model = mlflow.pyfunc.load_model(uri)
 import training
@@ -86,14 +94,22 @@ def test_a_loaded_model_is_its_pipelines(trained: Trained, name: str) -> None:
     assert len(raw.pipelines) >= 1
 
 
-@pytest.mark.parametrize("name", ["ensemble"])
+@pytest.mark.parametrize("name", ["ensemble", "gradient_boosting:sklearn"])
 def test_a_model_loads_where_sixfold_is_not(trained: Trained, name: str, tmp_path: Path) -> None:
     rows = trained.frame.drop(columns="y").head(30)
     rows.to_parquet(tmp_path / "rows.parquet")
     local = mlflow.artifacts.download_artifacts(
         trained.row(name)["model_uri"], dst_path=str(tmp_path)
     )
-    command = [sys.executable, "-I", "-c", _CLEAN, local, str(tmp_path / "rows.parquet")]
+    required = all_required((Path(local) / "requirements.txt").read_text().split())
+    missing = [
+        name
+        for name, packages in packages_distributions().items()
+        if not required & set(map(canonicalize_name, packages))
+    ]
+    assert {"catboost", "pytest"} <= set(missing)
+    rows_file = str(tmp_path / "rows.parquet")
+    command = [sys.executable, "-I", "-c", _CLEAN, local, rows_file, *missing]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     labels, probabilities = json.loads(done.stdout.splitlines()[-1])
@@ -101,6 +117,20 @@ def test_a_model_loads_where_sixfold_is_not(trained: Trained, name: str, tmp_pat
     assert labels == list(model.predict(rows))
     again = model.predict(rows, params={"predict_method": "predict_proba"}).to_numpy()
     np.testing.assert_allclose(probabilities, again, rtol=0, atol=1e-12)
+
+
+def all_required(lines: list[str]) -> set[str]:
+    """What is installed with these requirements, those of each included."""
+    found: set[str] = set()
+    waiting = [Requirement(line) for line in lines]
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        waiting.extend(map(Requirement, requires(name) or []))
+    return found
 
 
 def test_nothing_is_pickled(trained: Trained) -> None:
