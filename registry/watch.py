@@ -18,7 +18,7 @@ import click
 
 from registry.delivery import Refused, Verifier, read_event
 from registry.reaction import SECRET_VARIABLE, Reactions
-from training.console import one_line, quieten
+from training.console import leave_terminal, one_line, quieten
 from training.errors import UserError
 
 _LARGEST_BODY = 65_536
@@ -87,13 +87,17 @@ def watch(
     secret = read_secret(secret_file)
     stopping, hurry = threading.Event(), threading.Event()
 
-    def stop(*_: object) -> None:
+    def stop(number: int, _: object) -> None:
+        if number == signal.SIGHUP:
+            leave_terminal()
         if stopping.is_set():
             hurry.set()
         stopping.set()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, stop)
     reactions = Reactions(commands, _log)
     with _listen(host, port, Verifier(secret), reactions) as receiver:
         thread = threading.Thread(target=receiver.serve_forever, name="sixfold-watch", daemon=True)

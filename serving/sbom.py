@@ -100,7 +100,7 @@ def check_file(file: str) -> None:
     """
     if not file:
         return
-    path = Path(file)
+    path = Path(file).resolve()  # what a link is to
     was_there = path.exists()
     try:
         path.open("ab").close()

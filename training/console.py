@@ -103,11 +103,11 @@ def _interrupt(number: int, _: object) -> NoReturn:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     if number == signal.SIGHUP:
-        _leave_terminal()
+        leave_terminal()
     raise KeyboardInterrupt
 
 
-def _leave_terminal() -> None:
+def leave_terminal() -> None:
     """Say nothing more to a terminal that is gone: it would fail, in the middle of tidying up."""
     with Path(os.devnull).open("w") as nowhere:
         for descriptor in (1, 2):

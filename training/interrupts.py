@@ -16,6 +16,7 @@ def uninterrupted() -> Iterator[None]:
     kept = {
         number: signal.signal(number, lambda number, _: heard.append(number))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) != signal.SIG_IGN
     }
     try:
         yield

@@ -13,6 +13,7 @@ import yaml
 
 from serving.deploy import manifests, valid
 from serving.deploy.kubectl import Kubectl
+from serving.deploy.lasting import check_size
 from serving.deploy.manifests import MODEL, Object
 from serving.deploy.names import slug
 from serving.deploy.sizes import sizes_of
@@ -90,6 +91,11 @@ def write(release: Release, wanted: Wanted, folder: Path, say: Callable[[str], N
             write_whole(folder / FILE, yaml.safe_dump(whole, sort_keys=False))
         for name in gone:
             (folder / name).unlink()
+    if gone:
+        objects = [there[name] for name in gone]
+        names = [f"{item['kind'].lower()}/{item['metadata']['name']}" for item in objects]
+        where = f" --namespace {whole['namespace']}" if whole.get("namespace") else ""
+        say(f"a canary ends; where it was applied by hand: kubectl{where} delete {' '.join(names)}")
     return [folder / name for name in (*files, FILE)]
 
 
@@ -110,7 +116,9 @@ def _files(
             release.model, wanted.canary, apis, wanted.gateway, wanted.host, before
         )
     claim = _name("PersistentVolumeClaim")
-    if wanted.record and claim not in there:  # one that is there cannot be changed
+    if claim in there:  # which cannot be changed
+        check_size(there[claim], wanted)
+    elif wanted.record:
         found[claim] = manifests.claim(release.model, wanted.record)
     ended = [_name(kind, "-canary") for kind in _BESIDE]
     return found, [each for each in ended if each in there and each not in found]

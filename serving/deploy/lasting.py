@@ -1,5 +1,7 @@
 """What outlives a version on Kubernetes: the Secret with the token, the claim of recordings."""
 
+from typing import Any
+
 from serving.deploy.kubectl import Kubectl
 from serving.deploy.names import deployment
 from serving.deploy.recording import volume_name
@@ -16,18 +18,22 @@ def has_claim(kubectl: Kubectl, model: str, wanted: Wanted) -> bool:
     UserError
         It is smaller than what recordings may take.
     """
-    name = volume_name(model)
-    found = kubectl.get("persistentvolumeclaim", name)
+    found = kubectl.get("persistentvolumeclaim", volume_name(model))
     if not found:
         return False
-    asked = found["spec"]["resources"]["requests"]["storage"]
-    size = found.get("status", {}).get("capacity", {}).get("storage", asked)
+    check_size(found, wanted)
+    return True
+
+
+def check_size(claim: Any, wanted: Wanted) -> None:
+    """Refuse to record more than a claim has room for. Raises UserError."""
+    asked = claim["spec"]["resources"]["requests"]["storage"]
+    size = claim.get("status", {}).get("capacity", {}).get("storage", asked)
     if wanted.record and 0 < quantity(size) < wanted.record.size:
         raise UserError(
-            f"expected --record-size of at most {size}, as the claim {name} has, got "
-            f"{wanted.record.size >> 20}Mi; name a smaller one, or enlarge the claim first"
+            f"expected --record-size of at most {size}, as the claim {claim['metadata']['name']} "
+            f"has, got {wanted.record.size >> 20}Mi; name a smaller one, or enlarge the claim first"
         )
-    return True
 
 
 def secret_name(model: str) -> str:

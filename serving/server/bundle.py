@@ -18,6 +18,8 @@ from serving.server.signature import Signature, read_signature
 from training.schema import Schema, SchemaError
 
 FORMAT = 1
+#: The file of the recorded rows and predictions.
+SAMPLE = "sample.json"
 
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-6
 
@@ -211,7 +213,7 @@ def read_bundle(folder: Path) -> Bundle:
     """
     try:
         facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-        sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+        sample = json.loads((folder / SAMPLE).read_text(encoding="utf-8"))
         bundle = (_foreign if facts["path"] == PYFUNC else _trained)(folder, facts, sample)
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}"

@@ -38,11 +38,12 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
     from serving.server.supervise import Supervisor, hold_signals
 
     hold_signals()
-    from serving.server.bundle import read_bundle
+    from serving.server.bundle import SAMPLE, read_bundle
     from serving.server.settings import read_settings
 
-    settings = read_settings(environ)
     bundle = read_bundle(folder)
+    # The recorded sample is asked for at once where the image is tried, whatever memory it has.
+    settings = read_settings(environ, least_body=2 * (folder / SAMPLE).stat().st_size)
     listening = _bind(settings.host, settings.port)
     _preload(bundle, settings.record)
     from serving.server.metrics import Metrics

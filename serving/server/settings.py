@@ -67,7 +67,9 @@ class Settings:
     record_seconds: float = 60.0
 
 
-def read_settings(environ: Mapping[str, str], cgroup: Path = _CGROUP) -> Settings:
+def read_settings(
+    environ: Mapping[str, str], cgroup: Path = _CGROUP, least_body: int = _LEAST_BODY
+) -> Settings:
     """The settings in an environment.
 
     Parameters
@@ -75,6 +77,8 @@ def read_settings(environ: Mapping[str, str], cgroup: Path = _CGROUP) -> Setting
     environ : mapping
     cgroup : Path
         Where the control groups are mounted, version 1 or 2.
+    least_body : int, default 1 MiB
+        What `max_body` is at least, unless the environment says it.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def read_settings(environ: Mapping[str, str], cgroup: Path = _CGROUP) -> Setting
         port=_whole(environ, "SIXFOLD_PORT", default.port, 0, 65_535),
         workers=workers,
         token=_token(environ),
-        max_body=_whole(environ, "SIXFOLD_MAX_BODY", _body(cgroup, workers)),
+        max_body=_whole(environ, "SIXFOLD_MAX_BODY", _body(cgroup, workers, least_body)),
         max_rows=_whole(environ, "SIXFOLD_MAX_ROWS", default.max_rows),
         max_seconds=_seconds(environ, "SIXFOLD_MAX_SECONDS", default.max_seconds, 0.01),
         max_concurrency=_whole(environ, "SIXFOLD_MAX_CONCURRENCY", default.max_concurrency),
@@ -129,15 +133,15 @@ def _quota(cgroup: Path) -> float | None:
         return None
 
 
-def _body(cgroup: Path, workers: int) -> int:
+def _body(cgroup: Path, workers: int, least: int) -> int:
     """Bytes of a request that each worker can read without the memory's end."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
             share = int((cgroup / name).read_text()) // (_TIMES * workers)
         except (OSError, ValueError):  # ValueError: 'max'
             continue
-        return max(_LEAST_BODY, min(_LARGEST_BODY, share))
-    return _LARGEST_BODY
+        return max(_LEAST_BODY, least, min(_LARGEST_BODY, share))
+    return max(_LARGEST_BODY, least)
 
 
 def _whole(

@@ -107,13 +107,24 @@ def test_from_version_to_version_and_back(cluster: Cluster, model: Released) -> 
 
 def test_a_version_that_answers_wrongly_goes_back(cluster: Cluster, model: Released) -> None:
     """It is ready, and not what it is said to be: only the smoke request finds that."""
-    deploy(cluster, model, "1", "--replicas", "2")
-    printed = deploy(cluster, model, "1", "--replicas", "2", image=model.images["2"], code=1)
+    deploy(cluster, model, "1", "--replicas", "2", "--traces", "http://192.0.2.1:4318")
+    printed = deploy(cluster, model, "1", "--replicas", "1", image=model.images["2"], code=1)
     assert f"it answers as {model.model}/2, not as {model.model}/1" in printed
     assert "version 1 answers" in printed
     with load(service(cluster, model), 8080, model.body, clients=2) as requests:
         wait_until(lambda: requests.total() > 50)
     assert set(requests.answers) == {f"{model.model}/1"}
+    assert replicas_and_traces(cluster, model) == (2, True)
+    deploy(cluster, model, "1")
+    assert replicas_and_traces(cluster, model) == (2, False)
+
+
+def replicas_and_traces(cluster: Cluster, model: Released) -> tuple[int, bool]:
+    """What the Deployment has of what was asked for."""
+    spec = get(cluster, "deployment", model.name)["spec"]
+    (server,) = spec["template"]["spec"]["containers"]
+    names = {variable["name"] for variable in server.get("env", [])}
+    return spec["replicas"], "OTEL_EXPORTER_OTLP_ENDPOINT" in names
 
 
 def test_a_token_is_asked_for_and_the_smoke_request_has_it(

@@ -120,6 +120,11 @@ def test_a_file_is_left_as_it_was(tmp_path: Path) -> None:
     file = tmp_path / "listed.json"
     check_file(str(file))
     assert not file.exists()
+    link = tmp_path / "link.json"
+    link.symlink_to(file)
+    check_file(str(link))
+    assert link.is_symlink()
+    assert not file.exists()
     file.write_text("before")
     check_file(str(file))
     assert file.read_text() == "before"

@@ -112,3 +112,18 @@ def test_some_things_are_ended_first(number: int) -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done == ["all of it"]
+
+
+def test_what_is_ignored_stays_so_and_hides_nothing() -> None:
+    """SIGHUP under nohup, then SIGTERM."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def work() -> None:
+        with uninterrupted():
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

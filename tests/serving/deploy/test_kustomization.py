@@ -62,7 +62,7 @@ def test_a_canary_is_beside_the_stable_version_and_ends(tmp_path: Path) -> None:
     """Nothing that is listed goes but the canary: a tool that prunes would delete it."""
     write(tmp_path, wanted=replace(WANTED, record=Recording()))
     stable = {name: (tmp_path / name).read_text() for name in [*STABLE, CLAIM]}
-    recorded = replace(CANARY, record=Recording(size=2 << 30))
+    recorded = replace(CANARY, record=Recording(size=1 << 29))
     assert write(tmp_path, NEXT, recorded)["resources"] == [*STABLE, CLAIM, *BESIDE]
     assert {name: (tmp_path / name).read_text() for name in stable} == stable
     template = read(tmp_path, "deployment-canary")["spec"]["template"]
@@ -81,6 +81,9 @@ def test_a_canary_is_beside_the_stable_version_and_ends(tmp_path: Path) -> None:
     assert [item["weight"] for item in spec["rules"][0]["backendRefs"]] == [80, 20]
 
     # The Gateway's requests go on: they are all the one version's.
+    said: list[str] = []
+    kustomization.write(NEXT, PLAIN, tmp_path, said.append)
+    assert said[-1].endswith("delete deployment/sixfold-churn-canary service/sixfold-churn-canary")
     assert write(tmp_path, NEXT, PLAIN)["resources"] == [*STABLE, CLAIM, BESIDE[2]]
     (backend,) = read(tmp_path, "httproute-canary")["spec"]["rules"][0]["backendRefs"]
     assert backend["name"] == "sixfold-churn"
@@ -88,6 +91,14 @@ def test_a_canary_is_beside_the_stable_version_and_ends(tmp_path: Path) -> None:
     spec = read(tmp_path, "deployment")["spec"]
     assert spec["replicas"] == 4
     assert spec["template"]["spec"]["containers"][0]["resources"]["limits"] == limits
+
+
+def test_recordings_have_room_in_the_claim_that_is_there(tmp_path: Path) -> None:
+    write(tmp_path, wanted=replace(WANTED, record=Recording()))
+    before = {path: path.read_text() for path in tmp_path.glob("*.yaml")}
+    with pytest.raises(UserError, match=r"--record-size of at most 1024Mi, as the claim .* 2048Mi"):
+        write(tmp_path, NEXT, replace(WANTED, record=Recording(size=2 << 30)))
+    assert {path: path.read_text() for path in tmp_path.glob("*.yaml")} == before
 
 
 def test_the_token_stays(tmp_path: Path) -> None:

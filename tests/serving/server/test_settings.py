@@ -118,3 +118,12 @@ def test_the_largest_body_goes_by_the_memory(
     environ = {"SIXFOLD_WORKERS": str(workers)}
     assert read_settings(environ, tmp_path).max_body == expected
     assert read_settings(environ | {"SIXFOLD_MAX_BODY": "10"}, tmp_path).max_body == 10
+
+
+def test_the_largest_body_is_no_smaller_than_the_recorded_sample_needs(tmp_path: Path) -> None:
+    assert read_settings({}, tmp_path, 40 << 20).max_body == 40 << 20
+    (tmp_path / "memory.max").write_text(f"{256 << 20}\n")
+    environ = {"SIXFOLD_WORKERS": "4"}
+    assert read_settings(environ, tmp_path, 3 << 20).max_body == 3 << 20
+    assert read_settings(environ, tmp_path, 100).max_body == 1 << 20
+    assert read_settings(environ | {"SIXFOLD_MAX_BODY": "10"}, tmp_path, 3 << 20).max_body == 10
