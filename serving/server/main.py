@@ -39,11 +39,15 @@ def _serve(folder: Path, environ: Mapping[str, str]) -> int:
 
     hold_signals()
     from serving.server.bundle import SAMPLE, read_bundle
-    from serving.server.settings import read_settings
+    from serving.server.settings import COMPILED, UNCOMPILED, read_settings
 
     bundle = read_bundle(folder)
-    # The recorded sample is asked for at once where the image is tried, whatever memory it has.
-    settings = read_settings(environ, least_body=2 * (folder / SAMPLE).stat().st_size)
+    settings = read_settings(
+        environ,
+        worker_memory=COMPILED if bundle.path == "onnx" else UNCOMPILED,
+        # The recorded sample is asked for at once where the image is tried, whatever its memory is.
+        least_body=2 * (folder / SAMPLE).stat().st_size,
+    )
     listening = _bind(settings.host, settings.port)
     _preload(bundle, settings.record)
     from serving.server.metrics import Metrics

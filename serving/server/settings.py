@@ -9,6 +9,8 @@ from pathlib import Path
 from serving.server.errors import Unservable
 
 _CGROUP = Path("/sys/fs/cgroup")
+#: Bytes that a worker takes at the most before its first request: of a compiled model, of others.
+COMPILED, UNCOMPILED = 64 << 20, 256 << 20
 #: Bytes of a request by default; of a worker's memory one in so many, as lists of JSON take some
 #: forty times their text, beside what other requests hold; and not fewer than so many.
 _LARGEST_BODY, _TIMES, _LEAST_BODY = 32 << 20, 128, 1 << 20
@@ -23,7 +25,8 @@ class Settings:
     host, port
         `SIXFOLD_HOST`, `SIXFOLD_PORT`: where to listen; port 0 takes a free one.
     workers
-        `SIXFOLD_WORKERS`: processes; by default as many as the container may use CPUs.
+        `SIXFOLD_WORKERS`: processes; by default as many as the container may use CPUs, and its
+        memory can hold.
     token
         `SIXFOLD_TOKEN`, or the content of the file `SIXFOLD_TOKEN_FILE`: what clients must send as
         `authorization: Bearer TOKEN`; '' asks for none.
@@ -68,7 +71,11 @@ class Settings:
 
 
 def read_settings(
-    environ: Mapping[str, str], cgroup: Path = _CGROUP, least_body: int = _LEAST_BODY
+    environ: Mapping[str, str],
+    cgroup: Path = _CGROUP,
+    *,
+    worker_memory: int = COMPILED,
+    least_body: int = _LEAST_BODY,
 ) -> Settings:
     """The settings in an environment.
 
@@ -77,6 +84,8 @@ def read_settings(
     environ : mapping
     cgroup : Path
         Where the control groups are mounted, version 1 or 2.
+    worker_memory : int, default `COMPILED`
+        Bytes that a worker takes, which limits how many there are by default.
     least_body : int, default 1 MiB
         What `max_body` is at least, unless the environment says it.
 
@@ -86,13 +95,16 @@ def read_settings(
         A variable cannot be read; it is named, its value is not shown.
     """
     default = Settings()
-    workers = _whole(environ, "SIXFOLD_WORKERS", cpus(cgroup), 1, 1024)
+    memory = _memory(cgroup)
+    fitting = max(1, min(cpus(cgroup), memory // worker_memory))
+    workers = _whole(environ, "SIXFOLD_WORKERS", fitting, 1, 1024)
+    body = max(_LEAST_BODY, least_body, min(_LARGEST_BODY, memory // (_TIMES * workers)))
     return Settings(
         host=environ.get("SIXFOLD_HOST") or default.host,
         port=_whole(environ, "SIXFOLD_PORT", default.port, 0, 65_535),
         workers=workers,
         token=_token(environ),
-        max_body=_whole(environ, "SIXFOLD_MAX_BODY", _body(cgroup, workers, least_body)),
+        max_body=_whole(environ, "SIXFOLD_MAX_BODY", body),
         max_rows=_whole(environ, "SIXFOLD_MAX_ROWS", default.max_rows),
         max_seconds=_seconds(environ, "SIXFOLD_MAX_SECONDS", default.max_seconds, 0.01),
         max_concurrency=_whole(environ, "SIXFOLD_MAX_CONCURRENCY", default.max_concurrency),
@@ -133,15 +145,14 @@ def _quota(cgroup: Path) -> float | None:
         return None
 
 
-def _body(cgroup: Path, workers: int, least: int) -> int:
-    """Bytes of a request that each worker can read without the memory's end."""
+def _memory(cgroup: Path) -> int:
+    """Bytes that this process and its workers may use: the container's limit, or no end."""
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         try:
-            share = int((cgroup / name).read_text()) // (_TIMES * workers)
+            return int((cgroup / name).read_text())
         except (OSError, ValueError):  # ValueError: 'max'
             continue
-        return max(_LEAST_BODY, least, min(_LARGEST_BODY, share))
-    return max(_LARGEST_BODY, least)
+    return 1 << 62
 
 
 def _whole(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving.server.errors import Unservable
-from serving.server.settings import Settings, cpus, read_settings
+from serving.server.settings import UNCOMPILED, Settings, cpus, read_settings
 
 HOST_CPUS = len(os.sched_getaffinity(0))
 
@@ -121,9 +121,23 @@ def test_the_largest_body_goes_by_the_memory(
 
 
 def test_the_largest_body_is_no_smaller_than_the_recorded_sample_needs(tmp_path: Path) -> None:
-    assert read_settings({}, tmp_path, 40 << 20).max_body == 40 << 20
+    assert read_settings({}, tmp_path, least_body=40 << 20).max_body == 40 << 20
     (tmp_path / "memory.max").write_text(f"{256 << 20}\n")
     environ = {"SIXFOLD_WORKERS": "4"}
-    assert read_settings(environ, tmp_path, 3 << 20).max_body == 3 << 20
-    assert read_settings(environ, tmp_path, 100).max_body == 1 << 20
-    assert read_settings(environ | {"SIXFOLD_MAX_BODY": "10"}, tmp_path, 3 << 20).max_body == 10
+    assert read_settings(environ, tmp_path, least_body=3 << 20).max_body == 3 << 20
+    assert read_settings(environ, tmp_path, least_body=100).max_body == 1 << 20
+    environ["SIXFOLD_MAX_BODY"] = "10"
+    assert read_settings(environ, tmp_path, least_body=3 << 20).max_body == 10
+
+
+def test_there_are_no_more_workers_than_the_memory_can_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert read_settings({}, tmp_path, worker_memory=UNCOMPILED).workers == 64
+    (tmp_path / "memory.max").write_text(f"{1 << 30}\n")
+    assert read_settings({}, tmp_path).workers == 16
+    assert read_settings({}, tmp_path, worker_memory=UNCOMPILED).workers == 4
+    assert read_settings({"SIXFOLD_WORKERS": "9"}, tmp_path).workers == 9
+    (tmp_path / "memory.max").write_text(f"{32 << 20}\n")
+    assert read_settings({}, tmp_path).workers == 1
