@@ -26,7 +26,7 @@ from benchmarks.trainings import command, run, train_command
 _ROWS = 5_000
 _KNOWN = 500
 _ALGORITHM = "gradient_boosting:lightgbm"
-_WORKERS = 2
+_WORKERS, _MEMORY = 2, "1g"  # the largest of the requests have 3 MB
 _CLIENTS = 16
 _RATE = 100.0  # requests a second to each: neither is to be loaded as far as it goes
 _KILLS = (6.0, 14.0)  # seconds from one to the next
@@ -118,7 +118,7 @@ def measure(minutes: float) -> Result:
 @contextmanager
 def _direct(engine: Any, image: str) -> Iterator[Endured]:
     container = engine.containers.run(
-        image, detach=True, environment={"SIXFOLD_WORKERS": str(_WORKERS)}, mem_limit="512m"
+        image, detach=True, environment={"SIXFOLD_WORKERS": str(_WORKERS)}, mem_limit=_MEMORY
     )
     try:
         container.reload()
@@ -134,7 +134,7 @@ def _front(engine: Any, model: str, folder: Path) -> Iterator[Endured]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = ["--version", "1", "--port", port, "--workers", _WORKERS]
+    words = ["--version", "1", "--port", port, "--workers", _WORKERS, "--memory", _MEMORY]
     run(command("deploy", model, "--to", "docker", *words), folder)
     try:
         server, front = (engine.containers.get(f"sixfold-{model}{end}") for end in ("", "-front"))

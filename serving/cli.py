@@ -75,7 +75,12 @@ def build(model: str, as_json: bool, **asked: Any) -> None:
 @click.option(
     "--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="0: a free one."
 )
-@click.option("--workers", default=0, type=click.IntRange(0, 64), help="Default: one a CPU.")
+@click.option(
+    "--workers",
+    default=0,
+    type=click.IntRange(0, 64),
+    help="Default: one a CPU, as far as the memory goes.",
+)
 @click.option("--memory", default="1g", show_default=True, help="The most that it may use.")
 @click.option("--detach", is_flag=True, help="Leave it running.")
 @record_options

@@ -47,7 +47,12 @@ _namespace = click.option("--namespace", default=None, help="Default: that of ku
 @click.option("--cpu", help="CPUs a replica: 0.5, 500m, 2. Default: 1, or as it is.")
 @click.option("--memory", help="Memory a replica. Default: 512m, or as it is.")
 @click.option("--replicas", type=click.IntRange(1, 1_000), help="Default: 3, or as it is.")
-@click.option("--workers", default=0, type=click.IntRange(0, 64), help="Default: one a CPU.")
+@click.option(
+    "--workers",
+    default=0,
+    type=click.IntRange(0, 64),
+    help="Default: one a CPU, as far as the memory goes.",
+)
 @click.option(
     "--canary", type=click.IntRange(1, 99), help="Percent of the requests, beside what is there."
 )
