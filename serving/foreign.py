@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving.server.bundle import line_of
+from serving.server.bundle import SAMPLE, line_of
 from serving.server.signature import Field, parse_signature
 from training.errors import SixfoldError, UserError
 
 if TYPE_CHECKING:
     from mlflow.models import Model
 
-SIGNATURE, EXAMPLE = "signature.json", "sample.json"
+SIGNATURE = "signature.json"
 #: Of an input example, so many rows at most.
 _ROWS = 5
 #: Types of columns that have a list or an object in a cell.
@@ -85,7 +85,7 @@ def describe(model: Path, bundle: Path) -> str:
     if request is None:
         request = made_request(fields)
     text = json.dumps({"request": request, "is_made": is_made, "predictions": None})
-    (bundle / EXAMPLE).write_text(text)
+    (bundle / SAMPLE).write_text(text)
     tried = "a row made of its signature" if is_made else "its own input example"
     loader = described.flavors["python_function"].get("loader_module", "mlflow.pyfunc")
     return (

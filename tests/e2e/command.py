@@ -1,10 +1,12 @@
 """Calling `mlflow` and `sixfold` as a user would, in a folder of the user's own."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
@@ -47,6 +49,11 @@ def call(
     printed, _ = process.communicate(timeout=_TIMEOUT)
     assert process.returncode == code, f"{program} ended with {process.returncode}:\n{printed}"
     return printed
+
+
+def json_of(printed: str) -> Any:
+    """What a command has printed by `--json`, after the steps that it has told."""
+    return json.loads(printed[printed.index("{\n") :])
 
 
 def make_train(parameters: Mapping[str, object], environment: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.e2e.command import ROOT, call, mlflow_run, runs, start
+from tests.e2e.command import ROOT, call, json_of, mlflow_run, runs, start
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.docker
@@ -212,7 +212,6 @@ def test_a_killed_container_leaves_no_run_running(
 
 
 def _json_in(printed: str) -> dict[str, list[dict[str, object]]]:
-    import json
 
-    found: dict[str, list[dict[str, object]]] = json.loads(printed[printed.index("{\n") :])
+    found: dict[str, list[dict[str, object]]] = json_of(printed)
     return found

@@ -12,7 +12,7 @@ import pytest
 from registry.store import find_version
 from registry.version import local_model
 from serving.compile import compile_model
-from tests.e2e.command import call
+from tests.e2e.command import call, json_of
 from tests.registry.versions import MODEL, registered
 from tests.services.s3 import S3
 from tests.serving.server.running import running
@@ -103,9 +103,9 @@ def test_recordings_in_s3_are_read_from_there(asked: Asked, s3: S3) -> None:
     words = ["drift", MODEL, "--json", "--recordings"]
     told = call(asked.folder, "sixfold", [*words, s3.uri("drift")], environment)
     assert s3.secret_key not in told
-    found = json.loads(told[told.index("{\n") :])
+    found = json_of(told)
     here = call(asked.folder, "sixfold", [*words, "recordings"], environment)
-    local = json.loads(here[here.index("{\n") :])
+    local = json_of(here)
     assert found["recordings"] == s3.uri("drift")
     for name in ("rows", "files", "columns", "predictions", "verdict"):
         assert found[name] == local[name]

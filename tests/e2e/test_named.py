@@ -1,6 +1,5 @@
 """An image by its name: in a registry that it is pushed to, and of a model called anything."""
 
-import json
 import re
 import secrets
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import requests
 
 from serving import engine as engines
 from serving.labels import MODEL as NAME
-from tests.e2e.command import call
+from tests.e2e.command import call, json_of
 from tests.registry.versions import MODEL, registered
 from tests.services.image_registry import docker_registry
 from tests.training.problems import frame_of
@@ -40,7 +39,7 @@ class Oddly:
     def told(self, *words: str, code: int = 0) -> dict[str, Any]:
         """What is printed with `--json`, steps aside."""
         printed = self.sixfold(*words, "--json", code=code)
-        found: dict[str, Any] = json.loads(printed[printed.index("{\n") :])
+        found: dict[str, Any] = json_of(printed)
         return found
 
 

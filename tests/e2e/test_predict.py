@@ -1,6 +1,5 @@
 """Predictions of a whole table, by the image of the version in Production."""
 
-import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from mlflow import MlflowClient
 
 from registry.store import find_version
 from registry.version import local_model
-from tests.e2e.command import call
+from tests.e2e.command import call, json_of
 from tests.services.s3 import S3
 from tests.training.problems import frame_of
 from training.scoring import Model
@@ -73,7 +72,7 @@ def test_from_csv_to_parquet_and_back(served: Served) -> None:
     out = served.folder / "predictions.parquet"
     asked = ["predict", served.name, "new.csv", "--out", str(out), "--keep", "customer", "--json"]
     printed = call(served.folder, "sixfold", asked)
-    said = json.loads(printed[printed.index("{\n") :])
+    said = json_of(printed)
     assert said["rows"] == _ROWS
     assert said["version"] == "1"
     served.check(pd.read_parquet(out))

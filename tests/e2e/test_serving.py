@@ -26,7 +26,7 @@ from serving import engine as engines
 from serving.base import NAME, network
 from serving.check import SEALED, check_image
 from serving.labels import BASE, RUN
-from tests.e2e.command import call, start
+from tests.e2e.command import call, json_of, start
 from tests.registry.versions import MODEL, Versions, registered
 from tests.serving.server import recorded
 from tests.serving.server.collector import collecting
@@ -71,7 +71,7 @@ def _environment(versions: Versions) -> dict[str, str]:
 def sixfold_build(versions: Versions, *words: str) -> dict[str, Any]:
     """`sixfold build … --json`; what it has printed, steps aside."""
     printed = call(versions.folder, "sixfold", ["build", *words, "--json"], _environment(versions))
-    built: dict[str, Any] = json.loads(printed[printed.index("{\n") :])
+    built: dict[str, Any] = json_of(printed)
     return built
 
 
