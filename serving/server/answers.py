@@ -38,6 +38,8 @@ class Answers:
         if not self.labels:
             return raw.tolist()
         labels = self.labels
+        if len(raw) == 1:  # in half the time
+            return [labels[raw.argmax()]]
         return [labels[code] for code in raw.argmax(axis=1).tolist()]
 
     def records(self, raw: np.ndarray) -> list[dict[str, float]]:

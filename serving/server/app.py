@@ -5,7 +5,6 @@ write the answer.
 """
 
 import asyncio
-import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,6 @@ from functools import partial
 from threading import Lock
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 import orjson
@@ -23,12 +21,14 @@ from serving.server.bundle import Bundle, Predictor, PyfuncBundle
 from serving.server.deadlines import Deadlines
 from serving.server.errors import CLOSE, Headers, Refused, unavailable, where
 from serving.server.heads import Heads
-from serving.server.joining import Joiner, Predicted, Times, predict_one
+from serving.server.joining import Joiner, Predicted, Times, Write, predict_one
 from serving.server.metrics import Metrics
 from serving.server.receiving import LARGE, Body, Gone, Receive, Room
 from serving.server.routes import OTHER, Answer, Parse, Route, Routes
 from serving.server.settings import Settings
 from serving.server.spoken import spoken
+from serving.server.tokens import check_token
+from serving.server.written import Written, version_header
 
 if TYPE_CHECKING:
     from serving.server.record import Recorder
@@ -64,11 +64,15 @@ class App:
     draining : bool
         Set when the server is about to end: it is not ready, and connections end with an answer.
     short_ways : dict
-        Routes of `ask` by their paths as bytes.
+        Routes of `ask` and `answer` by their paths as bytes.
     heads : Heads
         What the connections know of the heads of such requests.
+    written : Written
+        And of the heads of answers.
     at_once : int
-        Bytes of a body that `ask` may answer.
+        Bytes of a body that `ask` and `answer` take.
+    sent : callable
+        Counts what `answer` has returned.
     """
 
     def __init__(
@@ -87,16 +91,15 @@ class App:
         asked = spoken(bundle, predictor, settings)
         self._routes = Routes(bundle, asked, metrics, lambda: not self.draining)
         self.short_ways = self._routes.predicting()
-        self.heads = Heads()
+        self.heads, self.written = Heads(), Written()
+        self.sent = metrics.answered
         self._deadlines = Deadlines(settings.max_seconds)
         self._room = Room(settings.max_body)
         self._threads = ThreadPoolExecutor(_THREADS, "large")
         self._heavy = Lock()
         self._asked = 0
         self._token = settings.token.encode()
-        named = f"{bundle.model}/{bundle.version}"
-        named = named if named.isascii() and named.isprintable() else quote(named)
-        self._version = (b"sixfold-version", named.encode())
+        self._version = version_header(bundle)
         # A model of others takes its time, and may take a row among others for something else.
         self.at_once = -1 if isinstance(bundle, PyfuncBundle) else LARGE
         self._joiner = Joiner(predictor, metrics)
@@ -117,17 +120,11 @@ class App:
         except Exception as error:  # noqa: BLE001  whatever it is, it has an answer
             answer = self._refusal(error)
         status, headers_out, body = self._finished(route, answer)
+        headers_out.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": headers_out})
         await send({"type": "http.response.body", "body": body})
 
-    def ask(
-        self,
-        route: Route,
-        headers: dict[bytes, bytes],
-        body: bytes,
-        reply: Reply,
-        alone: bool = False,
-    ) -> bool:
+    def ask(self, route: Route, headers: dict[bytes, bytes], body: bytes, reply: Reply) -> bool:
         """Answer a request for predictions that is whole, after others that came before it.
 
         Parameters
@@ -137,33 +134,51 @@ class App:
         headers : dict
         body : bytes
         reply : callable
-            Given status, headers and body, in this turn of the event loop or the next.
-        alone : bool, default False
-            Nobody else is there who might ask: the answer is given at once.
+            Given status, headers and body, in this turn of the event loop or the next; all
+            headers but the body's length.
 
         Returns
         -------
         bool
             False if the request is to be answered by `__call__`.
         """
-        if len(body) > self.at_once:
-            return False
         start = perf_counter()
         try:
-            self._check(route, "POST", headers)
-            self._room.check(len(body))
-            assert route.parse is not None
-            cells, write = route.parse(body, headers)
-            if cells.count > _MANY:
-                return False
+            parsed = self._parsed(route, headers, body)
         except Exception as error:  # noqa: BLE001  whatever it is, it has an answer
             self.flush()
             self._reply(route, reply, None, error)
-        else:
-            asked = None if self._recorder is None else (route.name, headers, body)
-            done = partial(self._reply, route, reply, asked)
-            self._joiner.ask(cells, write, perf_counter() - start, done, alone)
+            return True
+        if parsed is None:
+            return False
+        # A body is not kept for longer than it is needed.
+        asked = None if self._recorder is None else (route.name, headers, body)
+        done = partial(self._reply, route, reply, asked)
+        self._joiner.ask(*parsed, perf_counter() - start, done)
         return True
+
+    def answer(self, route: Route, headers: dict[bytes, bytes], body: bytes) -> Answer | None:
+        """As `ask`, at once: nobody else is there who might ask.
+
+        It is counted by `sent`, which is to be called when the client has it.
+
+        Returns
+        -------
+        tuple, or None
+            What `ask` gives to `reply`; None if the request is to be answered by `__call__`.
+        """
+        start = perf_counter()
+        self.flush()
+        try:
+            parsed = self._parsed(route, headers, body)
+            if parsed is None:
+                return None
+            predicted = predict_one(self._predictor, *parsed, start)
+            self._metrics.answering(predicted[0], predicted[2])
+            answer = self._answered((route.name, headers, body), *predicted)
+        except Exception as error:  # noqa: BLE001  as above
+            answer = self._refusal(error)
+        return self._finished(route, answer)
 
     def refuse(self, error: Refused) -> Answer:
         """Refuse what is no request that could be asked: counted, not traced."""
@@ -171,7 +186,20 @@ class App:
 
     def flush(self) -> None:
         """Answer now whatever `ask` was given."""
-        self._joiner.flush()
+        if self._joiner.waiting:
+            self._joiner.flush()
+
+    def _parsed(
+        self, route: Route, headers: dict[bytes, bytes], body: bytes
+    ) -> tuple[Any, Write] | None:
+        """What a request asks for that is whole; None if it is not to be answered in this turn."""
+        if len(body) > self.at_once:
+            return None
+        self._check(route, "POST", headers)
+        self._room.check(len(body))
+        assert route.parse is not None
+        parsed = route.parse(body, headers)
+        return None if parsed[0].count > _MANY else parsed
 
     def _reply(
         self, route: Route, reply: Reply, asked: Asked | None, outcome: Predicted | Exception
@@ -185,14 +213,7 @@ class App:
     def _check(self, route: Route, method: str, headers: dict[bytes, bytes]) -> None:
         """Refuse what is not to be answered, whatever its body is."""
         if self._token and not route.open:
-            scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-            if scheme.lower() != b"bearer" or not hmac.compare_digest(given.strip(), self._token):
-                raise Refused(
-                    401,
-                    "token",
-                    "expected the server's token as authorization: Bearer TOKEN",
-                    [(b"www-authenticate", b"Bearer")],
-                )
+            check_token(headers, self._token)
         if route is OTHER:
             raise Refused(404, "path", "expected a path of this server; see /docs")
         if method not in route.methods:
@@ -200,9 +221,10 @@ class App:
             raise Refused(
                 405, "method", f"expected method {allowed}", [(b"allow", allowed.encode())]
             )
-        asked = max(self._asked, len(self._joiner))
-        if route.parse is not None and asked >= self._settings.max_concurrency:
-            raise unavailable("busy", "expected fewer requests at the same time; send it again")
+        if route.parse is not None:
+            most = self._settings.max_concurrency
+            if self._asked >= most or len(self._joiner.waiting) >= most:
+                raise unavailable("busy", "expected fewer requests at the same time; send it again")
 
     async def _under_way(
         self, route: Route, headers: dict[bytes, bytes], receive: Receive
@@ -216,8 +238,8 @@ class App:
         cancelled = False
         try:
             body = await held.receive(headers, receive)
-            asked = None if self._recorder is None else (route.name, headers, body)
-            return self._answered(asked, *await self._predict(route.parse, body, headers))
+            predicted = await self._predict(route.parse, body, headers)
+            return self._answered((route.name, headers, body), *predicted)
         except asyncio.CancelledError:
             cancelled = True
             raise
@@ -248,12 +270,7 @@ class App:
         with self._heavy if len(body) > _HEAVY else nullcontext():
             try:
                 start = perf_counter()
-                cells, write = parse(body, headers)
-                parsed = perf_counter() - start
-                raw, content, (read, predicted, written) = predict_one(
-                    self._predictor, cells, write
-                )
-                return raw, content, (parsed + read, predicted, written)
+                return predict_one(self._predictor, *parse(body, headers), start)
             except Refused as error:
                 refused = error.bare()  # the error itself keeps what has been read of the body
         raise refused
@@ -261,10 +278,9 @@ class App:
     def _answered(
         self, asked: Asked | None, raw: np.ndarray, content: bytes, times: Times
     ) -> Answer:
-        """What was predicted, as an answer; recorded, if it is said what was asked."""
-        if asked is None:
+        """What was predicted, as an answer; recorded, if that is wanted."""
+        if asked is None or self._recorder is None:
             return 200, [_JSON], content
-        assert self._recorder is not None
         return 200, [_JSON, self._recorder.keep(*asked, raw, content)], content
 
     def _refusal(self, error: Exception) -> Answer:
@@ -275,10 +291,10 @@ class App:
         return error.status, [_JSON, *error.headers], orjson.dumps(error.record())
 
     def _finished(self, route: Route, answer: Answer) -> Answer:
-        """Count the answer, and add what every answer has."""
+        """Count the answer, and add what every answer has but its length."""
         status, headers, body = answer
         self._metrics.request(route.number, status)
-        headers = [*headers, self._version, (b"content-length", b"%d" % len(body))]
+        headers = [*headers, self._version]
         if self.draining:
             headers.append(CLOSE)
         return status, headers, body

@@ -12,7 +12,7 @@ import httptools
 from serving.server.errors import CLOSE, Refused, bad_request
 from serving.server.heads import Head, read_head, without_offer
 from serving.server.short_way import ShortWay
-from serving.server.written import WholeAnswers, answer
+from serving.server.written import WholeAnswers
 
 #: Bytes of a request's line and headers together.
 _LONGEST_HEAD = 64 << 10
@@ -155,8 +155,8 @@ class Connection(ShortWay):
             status, headers, body = self.app.refuse(error)
             if CLOSE not in headers:
                 headers.append(CLOSE)
-            headers = [*self.server_state.default_headers, *headers]
-            self.transport.write(answer(status, headers, body))
+            default = self.server_state.default_headers
+            self.transport.write(self.app.written.answer(status, default, headers, body))
             self.transport.close()
 
     def _closes_with_answer(self) -> bool:

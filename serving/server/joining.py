@@ -29,7 +29,7 @@ Done = Callable[[Predicted | Exception], None]
 _Waiting = tuple[Cells, Write, float, Done]
 
 
-def predict_one(predictor: Predictor, cells: Cells, write: Write) -> Predicted:
+def predict_one(predictor: Predictor, cells: Cells, write: Write, begun: float) -> Predicted:
     """The way of a prediction: cells become a matrix, predictions, an answer.
 
     Parameters
@@ -38,6 +38,8 @@ def predict_one(predictor: Predictor, cells: Cells, write: Write) -> Predicted:
     cells : Cells
     write : callable
         Makes the answer of the predictions.
+    begun : float
+        When the request's reading was begun, in seconds of `perf_counter`.
 
     Returns
     -------
@@ -46,13 +48,12 @@ def predict_one(predictor: Predictor, cells: Cells, write: Write) -> Predicted:
     answer : bytes
     times : tuple of float
     """
-    start = perf_counter()
     rows = predictor.read(cells)
     read = perf_counter()
     raw = predictor.predict(rows)
     predicted = perf_counter()
     answer = write(raw)
-    return raw, answer, (read - start, predicted - read, perf_counter() - predicted)
+    return raw, answer, (read - begun, predicted - read, perf_counter() - predicted)
 
 
 def predict(
@@ -88,17 +89,20 @@ class Joiner:
     ----------
     predictor : Predictor
     metrics : Metrics
+
+    Attributes
+    ----------
+    waiting : list
+        Who is answered at the next `flush`.
     """
 
     def __init__(self, predictor: Predictor, metrics: Metrics) -> None:
         self._predictor = predictor
         self._metrics = metrics
-        self._waiting: list[_Waiting] = []
+        self.waiting: list[_Waiting] = []
         self._rows = 0
 
-    def ask(
-        self, cells: Cells, write: Write, seconds: float, done: Done, alone: bool = False
-    ) -> None:
+    def ask(self, cells: Cells, write: Write, seconds: float, done: Done) -> None:
         """Ask for predictions.
 
         Parameters
@@ -110,15 +114,10 @@ class Joiner:
             That the request's reading has taken so far.
         done : callable
             Given what it came to, or what went wrong; called in the order of asking.
-        alone : bool, default False
-            Nobody else is there who might ask: it is answered at once.
         """
-        if alone and not self._waiting:
-            self._answer_one(cells, write, seconds, done)
-            return
-        if not self._waiting:
+        if not self.waiting:
             asyncio.get_running_loop().call_soon(self.flush)
-        self._waiting.append((cells, write, seconds, done))
+        self.waiting.append((cells, write, seconds, done))
         self._rows += cells.count
         if self._rows >= _MOST_WAITING:
             self.flush()
@@ -129,13 +128,9 @@ class Joiner:
         self.ask(cells, write, seconds, partial(_settle, future))
         return await future
 
-    def __len__(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
-
     def flush(self) -> None:
         """Answer all that wait."""
-        waiting, self._waiting, self._rows = self._waiting, [], 0
+        waiting, self.waiting, self._rows = self.waiting, [], 0
         group: list[_Waiting] = []
         rows = 0
         for one in waiting:
@@ -168,18 +163,15 @@ class Joiner:
 
     def _answer_one(self, cells: Cells, write: Write, seconds: float, done: Done) -> None:
         try:
-            raw, content, (read, predicted, written) = predict_one(self._predictor, cells, write)
+            predicted = predict_one(self._predictor, cells, write, perf_counter() - seconds)
         except Exception as error:  # noqa: BLE001
             done(error)
             return
-        times = seconds + read, predicted, written
-        self._metrics.answering(True)
+        self._metrics.answering(predicted[0], predicted[2])
         try:
-            done((raw, content, times))
-            self._metrics.phases(times)  # while the client reads its answer
-            self._metrics.predictions(raw)
+            done(predicted)
         finally:
-            self._metrics.answering(False)
+            self._metrics.answered()
 
 
 def _settle(future: asyncio.Future[Predicted], outcome: Predicted | Exception) -> None:

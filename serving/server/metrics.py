@@ -71,6 +71,7 @@ class Metrics:
         self._width, self._workers = at, workers
         self._memory = mmap.mmap(-1, 8 * at * workers)
         self._row = self._of(0)
+        self._due: tuple[np.ndarray, tuple[float, ...]] | None = None
 
     def take(self, worker: int) -> None:
         """Have this process write the row of a worker."""
@@ -105,9 +106,21 @@ class Metrics:
         """It has been answered."""
         self._row[_IN_FLIGHT] -= 1.0
 
-    def answering(self, is_answering: bool) -> None:
-        """Say whether there is an answer that may have been sent and is not yet counted."""
-        self._row[_ANSWERING] = is_answering
+    def answering(self, raw: np.ndarray, times: tuple[float, ...]) -> None:
+        """These were predicted in these phases: `answered` counts them, as the client reads."""
+        self._row[_ANSWERING] = 1.0  # until then `/metrics` waits
+        self._due = raw, times
+
+    def answered(self) -> None:
+        """Count what `answering` said, if it did."""
+        if self._due is None:
+            return
+        (raw, times), self._due = self._due, None
+        try:
+            self.phases(times)
+            self.predictions(raw)
+        finally:
+            self._row[_ANSWERING] = 0.0
 
     def request(self, route: int, status: int) -> None:
         """A request was answered."""

@@ -12,14 +12,16 @@ import asyncio
 from abc import abstractmethod
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.server.awake import Awake
 from serving.server.errors import CLOSE, Headers
 from serving.server.heads import Head
-from serving.server.written import answer
+
+if TYPE_CHECKING:
+    from serving.server.app import App
 
 #: Seconds: that the body of a known head may come later; after which others have their turn.
 _LATER, _TURN = 0.05, 1e-3
@@ -28,7 +30,7 @@ _LATER, _TURN = 0.05, 1e-3
 class ShortWay(HttpToolsProtocol):
     """uvicorn's protocol, for what goes the long way, and the short one."""
 
-    app: Any  # `serving.server.app.App`
+    app: Any  # `App`
     _heard = 0.0  # when something came
     _between = True  # two requests
     _said: Head | None = None  # of the last head that was read and may take this way
@@ -64,8 +66,7 @@ class ShortWay(HttpToolsProtocol):
                 return
 
     def _awaiting(self) -> Awake:
-        if self._awake is None:
-            self._awake = Awake(self.transport.get_extra_info("socket").fileno())
+        self._awake = self._awake or Awake(self.transport.get_extra_info("socket").fileno())
         return self._awake
 
     def _take(self, data: bytes) -> None:
@@ -124,19 +125,29 @@ class ShortWay(HttpToolsProtocol):
         return not self.flow.write_paused and (self.cycle is None or self.cycle.response_complete)
 
     def _ask(self, head: Head, body: bytes) -> bool:
-        alone = len(self.connections) == 1
-        reply = partial(self._reply, head.keeps, alone)
-        answered: bool = self.app.ask(head.route, head.headers, body, reply, alone)
-        return answered
+        app: App = self.app
+        if len(self.connections) > 1:
+            return app.ask(head.route, head.headers, body, partial(self._reply, head.keeps))
+        answer = app.answer(head.route, head.headers, body)
+        if answer is None:
+            return False
+        try:
+            self._reply(head.keeps, *answer, alone=True)
+        finally:
+            app.sent()
+        return True
 
-    def _reply(self, keep: bool, alone: bool, status: int, headers: Headers, body: bytes) -> None:
+    def _reply(
+        self, keep: bool, status: int, headers: Headers, body: bytes, alone: bool = False
+    ) -> None:
         if self.transport.is_closing():
             return
         # Not whether the server drains by now: a client that was not told may be sending again.
         told = CLOSE in headers
         if not keep and not told:
             headers = [*headers, CLOSE]
-        self._send(answer(status, (*self.server_state.default_headers, *headers), body), alone)
+        default = self.server_state.default_headers
+        self._send(self.app.written.answer(status, default, headers, body), alone)
         if told or not keep:
             self.transport.close()
 

@@ -55,16 +55,18 @@ class TracedApp(App):
             seen.end = seen.end or time_ns()
             self._traces.add(seen)
 
-    def ask(
-        self,
-        route: Route,
-        headers: dict[bytes, bytes],
-        body: bytes,
-        reply: Reply,
-        alone: bool = False,
-    ) -> bool:
+    def ask(self, route: Route, headers: dict[bytes, bytes], body: bytes, reply: Reply) -> bool:
         """Answer a request for predictions that is whole; its spans are made after the answer."""
-        return super().ask(route, headers, body, _Seeing(headers, reply), alone)
+        return super().ask(route, headers, body, _Seeing(headers, reply))
+
+    def answer(self, route: Route, headers: dict[bytes, bytes], body: bytes) -> Answer | None:
+        """As `ask`, at once."""
+        seen = Seen("POST", headers.items(), time_ns())
+        _NOW.set(seen)
+        answer = super().answer(route, headers, body)
+        if answer is not None:
+            asyncio.get_running_loop().call_soon(self._traces.add, seen)
+        return answer
 
     def _reply(
         self, route: Route, reply: Reply, asked: Asked | None, outcome: Predicted | Exception

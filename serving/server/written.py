@@ -1,23 +1,51 @@
 """Answers as bytes, each of which leaves as one packet."""
 
 import asyncio
-from collections.abc import Iterable
-from functools import lru_cache
+from urllib.parse import quote
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-
-def answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
-    """The whole of an answer."""
-    return b"".join((_head(status, *headers), b"\r\n", body))
+from serving.server.bundle import Bundle
+from serving.server.errors import Headers
 
 
-@lru_cache(maxsize=128)  # the same again and again, until the second is over
-def _head(status: int, *headers: tuple[bytes, bytes]) -> bytes:
-    parts = [STATUS_LINE[status]]
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-    return b"".join(parts)
+class Written:
+    """Writes answers; where one has the status and headers of the last, these are written.
+
+    They are the same again and again, until the second is over.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[int, tuple[Headers, Headers, bytes]] = {}
+
+    def answer(self, status: int, default: Headers, headers: Headers, body: bytes) -> bytes:
+        """The whole of an answer.
+
+        Parameters
+        ----------
+        status : int
+        default : list of (bytes, bytes)
+            Headers of all answers: another list, where they are others.
+        headers : list of (bytes, bytes)
+            Those of this one, without the body's length.
+        body : bytes
+        """
+        last = self._last.get(status)
+        if last is None or last[0] is not default or last[1] != headers:
+            last = self._last[status] = default, headers, _head(status, [*default, *headers])
+        return b"%b%d\r\n\r\n%b" % (last[2], len(body), body)
+
+
+def version_header(bundle: Bundle) -> tuple[bytes, bytes]:
+    """What tells a client which version has answered."""
+    named = f"{bundle.model}/{bundle.version}"
+    named = named if named.isascii() and named.isprintable() else quote(named)
+    return b"sixfold-version", named.encode()
+
+
+def _head(status: int, headers: Headers) -> bytes:
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    return b"".join([STATUS_LINE[status], *lines, b"content-length: "])
 
 
 class WholeAnswers:

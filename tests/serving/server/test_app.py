@@ -16,6 +16,7 @@ from serving.server.metrics import Metrics
 from serving.server.routes import NAMES
 from serving.server.settings import Settings
 from tests.serving.server.bundles import NUMBERS, write_bundle
+from tests.serving.server.test_metrics import counts
 
 ROW = {f"x{at}": float(at) for at in range(6)}
 SECRET = 123456.75
@@ -120,6 +121,26 @@ def test_what_comes_together_counts_as_being_under_way(bundle_folder: Path) -> N
     assert sorted(found) == [200, 200, 200, 503]
 
 
+def test_who_is_alone_is_answered_at_once_but_not_before_others(bundle_folder: Path) -> None:
+    app, _ = make(bundle_folder)
+    route = app.short_ways[b"/invocations"]
+    body = json.dumps({"dataframe_records": [ROW]}).encode()
+    order: list[str] = []
+
+    async def run() -> None:
+        assert app.ask(route, {}, body, lambda *_: order.append("before"))
+        for wanted, asked in ((200, body), (400, b"[]")):
+            answer = app.answer(route, {}, asked)
+            assert answer is not None
+            assert answer[0] == wanted
+            order.append("alone")
+            app.sent()
+
+    asyncio.run(run())
+    assert order == ["before", "alone", "alone"]
+    assert counts(app._metrics)["sixfold_rows_total",] == 2
+
+
 def test_many_rows_in_a_small_body_do_not_hold_others_up(bundle_folder: Path) -> None:
     app, _ = make(bundle_folder)
     route = app.short_ways[b"/invocations"]
@@ -129,3 +150,4 @@ def test_many_rows_in_a_small_body_do_not_hold_others_up(bundle_folder: Path) ->
         return app.ask(route, {}, body, lambda *_: None)
 
     assert not asyncio.run(asked())
+    assert app.answer(route, {}, body) is None

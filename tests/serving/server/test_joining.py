@@ -128,20 +128,3 @@ def test_answers_come_in_the_order_of_asking(metrics: Metrics) -> None:
         return order
 
     assert asyncio.run(run()) == list(range(600))
-
-
-def test_who_is_alone_is_answered_at_once_but_not_before_others(metrics: Metrics) -> None:
-    predictor, order = Doubling(), list[str]()
-
-    async def run() -> list[str]:
-        joiner = Joiner(predictor, metrics)
-        joiner.ask(column(1.0), write, 0.0, lambda _: order.append("alone"), alone=True)
-        at_once = [*order]
-        joiner.ask(column(2.0), write, 0.0, lambda _: order.append("first"))
-        joiner.ask(column(3.0), write, 0.0, lambda _: order.append("second"), alone=True)
-        joiner.flush()
-        return at_once
-
-    assert asyncio.run(run()) == ["alone"]
-    assert order == ["alone", "first", "second"]
-    assert predictor.calls == [1, 2]

@@ -33,18 +33,19 @@ def counts(metrics: Metrics) -> dict[tuple[str, ...], float]:
 def test_what_was_answered_is_waited_for(tmp_path: Path) -> None:
     metrics = metrics_of(tmp_path, LEVELS)
     metrics.take(1)
-    metrics.answering(True)
+    answer = np.array([[0.1, 0.2, 0.7]]), (1e-5, 2e-5, 3e-5)
+    metrics.answering(*answer)
 
     def count() -> None:
         sleep(0.02)
-        metrics.predictions(np.array([[0.1, 0.2, 0.7]]))
-        metrics.answering(False)
+        metrics.answered()
 
     counting = Thread(target=count)
     counting.start()
     assert counts(metrics)["sixfold_rows_total",] == 1
     counting.join()
-    metrics.answering(True)  # and is stopped or killed
+    metrics.answered()  # nothing more
+    metrics.answering(*answer)  # and is stopped or killed
     assert counts(metrics)["sixfold_rows_total",] == 1
     metrics.clear(1)
     assert metrics._of(1)[:4].tolist() == [0.0] * 4
