@@ -54,6 +54,12 @@ def connect() -> Any:
                 "let you in (`sudo usermod -aG docker $USER`, then log in again), or set "
                 "DOCKER_HOST to one of your own"
             ) from None
+        if "paramiko" in str(error).lower():
+            raise UserError(
+                "expected a Docker engine at a socket or over TCP, got an address under ssh:; "
+                "bring its socket here (`ssh -nNT -L $PWD/docker.sock:/var/run/docker.sock HOST`) "
+                "and set DOCKER_HOST=unix://$PWD/docker.sock"
+            ) from None
         raise UserError(
             "expected a Docker engine, got none that answers; start it (`containers/setup engine` "
             "does where it can), or name another: `docker context use`, or DOCKER_HOST"

@@ -133,7 +133,7 @@ def predict(
             drop(served.container)  # what it is at, nobody waits for
             raise
         if remote:
-            _send(output.path, out)
+            _send(output.path, out, say)
     return Predicted(model, asked.version, shown, shown_out, output.rows, output.columns)
 
 
@@ -148,16 +148,20 @@ def _is_remote(out: str) -> bool:
     return bool(colon) and scheme.lower() == "s3"
 
 
-def _send(path: Path, out: str) -> None:
-    """Bring the predictions to their address; where that fails they are kept on this machine."""
+def _send(path: Path, out: str, say: Callable[[str], None]) -> None:
+    """Bring the predictions to their address, or keep them on this machine."""
     from training.sources import s3
 
     try:
         s3.send(path, out)
-    except UserError as error:
+    except BaseException as error:  # an interrupt, too
         kept = Path(tempfile.mkdtemp(prefix="sixfold-")) / path.name
         path.rename(kept)
-        raise UserError(f"{error}; the predictions are kept in {kept}; copy them there") from None
+        where = f"the predictions are kept in {kept}; copy them there"
+        if isinstance(error, UserError):
+            raise UserError(f"{error}; {where}") from None
+        say(where)
+        raise
 
 
 def _write(

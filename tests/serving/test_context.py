@@ -77,3 +77,9 @@ def test_who_may_not_ask_the_engine_is_told_so(
     said = r"expected a Docker engine that this user may ask, got permission denied; .* docker "
     with pytest.raises(UserError, match=said):
         engines.connect()
+
+
+def test_an_engine_behind_ssh_is_said_how_to_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://ada@build.example")
+    with pytest.raises(UserError, match=r"got an address under ssh:; .* DOCKER_HOST=unix://"):
+        engines.connect()

@@ -151,6 +151,22 @@ def test_predictions_that_cannot_be_sent_are_kept(
     assert ask.container.ended == ["stopped"]
 
 
+def test_predictions_whose_upload_is_interrupted_are_kept(
+    ask: Asking, store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def send(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("training.sources.s3.send", send)
+    ask.rows().head(3).to_csv("new.csv", index=False)
+    found = ask("new.csv", "s3://bucket/p.csv")
+    assert found.exit_code == 130
+    kept = Path(found.stderr.partition("the predictions are kept in ")[2].split(";")[0])
+    assert kept.is_relative_to(tmp_path)
+    assert len(pd.read_csv(kept)) == 3
+
+
 def test_an_interrupt_at_the_servers_end_leaves_no_container(
     ask: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
