@@ -38,8 +38,8 @@ def connect() -> Any:
     Raises
     ------
     UserError
-        No engine answers, or it does not let this user in; or there is no `docker` command, which
-        MLflow builds with.
+        No engine answers, it does not let this user in, or it is behind ssh; or there is no
+        `docker` command, which MLflow builds with.
     """
     import docker
     from docker.errors import DockerException
@@ -56,9 +56,9 @@ def connect() -> Any:
             ) from None
         if "paramiko" in str(error).lower():
             raise UserError(
-                "expected a Docker engine at a socket or over TCP, got an address under ssh:; "
-                "bring its socket here (`ssh -nNT -L $PWD/docker.sock:/var/run/docker.sock HOST`) "
-                "and set DOCKER_HOST=unix://$PWD/docker.sock"
+                "expected a Docker engine of this machine, got one behind ssh, whose containers "
+                "cannot be asked from here; run this there, or name another: `docker context use`, "
+                "or DOCKER_HOST"
             ) from None
         raise UserError(
             "expected a Docker engine, got none that answers; start it (`containers/setup engine` "

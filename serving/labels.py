@@ -48,7 +48,7 @@ def image_name(model: str, version: str, tag: str = "") -> str:
     >>> image_name("churn", "7")
     'churn:7'
     >>> image_name("Churn (EU)", "7")
-    'churn-eu-5ae74f:7'
+    'churn-eu-016c19:7'
     """
     if _CONTROL.search(model):
         raise UserError(

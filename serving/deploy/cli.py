@@ -95,9 +95,10 @@ def deploy(model: str, to: str, as_json: bool, **asked: Any) -> None:
     """Have a version of MODEL answer where it is needed.
 
     On Docker, Compose or Kubernetes.
-    The image is built if there is none. What answers now goes on doing so until the new version
-    is ready and has given the recorded predictions; then it ends after the requests it has. Exit
-    code 1: the new one did not come up, and the one before answers.
+    The image is built if there is none. What answers now on Docker or Kubernetes goes on doing so
+    until the new version is ready and has given the recorded predictions; then it ends after the
+    requests it has. For Compose a file is written. Exit code 1: the new one did not come up, and
+    the one before answers.
 
     \b
     sixfold deploy churn --to docker --port 8080
@@ -180,7 +181,8 @@ def status(model: str, as_json: bool) -> None:
     """Say which versions of MODEL are built and deployed.
 
     And which is in Production, and whether that agrees.
-    Exit code 1: it does not, and what to do is said.
+    Exit code 1: it does not, or nothing is in Production or deployed; why is said, and what to do
+    where a deploy helps.
     """
     quieten()
     from registry.store import connect, reported

@@ -14,6 +14,7 @@ import yaml
 
 from serving.deploy import compose_text as text_of
 from serving.deploy.front import ROLE
+from serving.deploy.recording import size_of
 from serving.deploy.wanted import Release, Wanted, sized
 from training.errors import UserError
 from training.sizes import parse_size
@@ -153,7 +154,10 @@ def _asks_token(server: dict[str, Any], text: str) -> bool:
 
 def _sizes(server: dict[str, Any]) -> dict[str, Any]:
     """CPUs and bytes that the server may have, as far as the file says so."""
+    environment = server.get("environment")
     found: dict[str, Any] = {}
+    if isinstance(environment, dict):
+        found["recorded"] = size_of(environment)
     with suppress(ValueError):
         found["cpu"] = float(server.get("cpus", 0))
     with suppress(UserError):

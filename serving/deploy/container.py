@@ -7,7 +7,7 @@ from typing import Any
 from serving.check import SEALED, last_line, run_in
 from serving.deploy.front import ROLE, begin, have_image
 from serving.deploy.names import MODEL, deployment
-from serving.deploy.recording import mounted
+from serving.deploy.recording import mounted, size_of
 from serving.deploy.servers import servers_of
 from serving.deploy.wanted import Release, Wanted, settings, sized
 from serving.image import BUNDLE
@@ -107,8 +107,13 @@ def sizes(container: Any) -> dict[str, Any]:
     """CPUs and bytes that it may have, as `wanted.sized` takes them; empty for no container."""
     if container is None:
         return {}
-    host = container.attrs["HostConfig"]
-    return {"cpu": (host.get("NanoCpus") or 0) / 1e9, "memory": host.get("Memory") or 0}
+    host, config = container.attrs["HostConfig"], container.attrs["Config"]
+    environment = dict(each.partition("=")[::2] for each in config.get("Env") or ())
+    return {
+        "cpu": (host.get("NanoCpus") or 0) / 1e9,
+        "memory": host.get("Memory") or 0,
+        "recorded": size_of(environment),
+    }
 
 
 def version(container: Any) -> str:

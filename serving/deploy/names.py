@@ -22,7 +22,7 @@ def slug(model: str) -> str:
     >>> slug("churn-old")
     'churn-old-e07085'
     >>> slug("Churn (EU)")
-    'churn-eu-5ae74f'
+    'churn-eu-016c19'
     """
     plain = re.sub(r"[^a-z0-9]+", "-", model.lower()).strip("-")
     if plain == model and len(plain) <= _LONGEST and not _SUFFIX.fullmatch(plain):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ INSIDE = "/recordings"
 #: The image's user and group, who own that folder there.
 _USER = 10001
 ACCESS = ("ReadWriteMany", "ReadWriteOnce")
-_LEAST = 16 << 20
+_LEAST, _USUAL = 16 << 20, 1 << 30
+_BYTES = "SIXFOLD_RECORD_BYTES"
 #: Of a claim: a file system keeps some for itself.
 _USABLE = 0.9
 
@@ -38,7 +39,7 @@ _OPTIONS = (
         "--record-size",
         "--record_size",
         default=None,
-        help="The most that they take; the oldest go. Default: 1g.",
+        help="The most that they take; the oldest go. Default: that of the version before, or 1g.",
     ),
     click.option(
         "--record-share",
@@ -66,7 +67,7 @@ class Recording:
     folder : Path, optional
         Of this machine; None for a volume.
     size : int
-        Bytes that it may have.
+        Bytes that it may have; 0 for as many as the version before has, or 1 GiB.
     share : float
         Of the requests.
     storage_class : str
@@ -76,17 +77,30 @@ class Recording:
     """
 
     folder: Path | None = None
-    size: int = 1 << 30
+    size: int = 0
     share: float = 1.0
     storage_class: str = ""
     access: str = ACCESS[0]
 
     def settings(self) -> dict[str, str]:
         """The server's environment."""
-        found = {"SIXFOLD_RECORD": INSIDE, "SIXFOLD_RECORD_BYTES": str(int(self.size * _USABLE))}
+        size = self.size or _USUAL
+        found = {"SIXFOLD_RECORD": INSIDE, _BYTES: str(int(size * _USABLE))}
         if self.share < 1:
             found["SIXFOLD_RECORD_SHARE"] = f"{self.share:g}"
         return found
+
+    def sized(self, recorded: int) -> "Recording":
+        """The same, as large as what is there where no size was given, or else as usual."""
+        return replace(self, size=self.size or recorded or _USUAL)
+
+
+def size_of(environment: Mapping[str, Any]) -> int:
+    """The size of the recording whose `settings` a server has, in whole MiB; 0 for none."""
+    try:
+        return round(int(environment.get(_BYTES, 0)) / _USABLE / (1 << 20)) << 20
+    except (TypeError, ValueError):  # changed by hand
+        return 0
 
 
 def recording(asked: Mapping[str, Any], default: Path | None = None) -> Recording | None:
@@ -113,7 +127,9 @@ def recording(asked: Mapping[str, Any], default: Path | None = None) -> Recordin
     found = Recording()
     return Recording(
         folder=Path(named).absolute() if named else default,
-        size=parse_size(asked["record_size"] or "1g", "--record-size", _LEAST),
+        size=parse_size(asked["record_size"], "--record-size", _LEAST)
+        if asked["record_size"]
+        else found.size,
         share=asked["record_share"] or found.share,
         storage_class=asked.get("record_class") or found.storage_class,
         access=asked.get("record_access") or found.access,

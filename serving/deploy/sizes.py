@@ -4,6 +4,8 @@ import re
 from contextlib import suppress
 from typing import Any
 
+from serving.deploy.recording import size_of
+
 #: As Kubernetes writes them.
 _UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "Ki": 1 << 10}
 _UNITS |= {"M": 1e6, "Mi": 1 << 20, "G": 1e9, "Gi": 1 << 30}
@@ -18,7 +20,7 @@ def quantity(text: Any) -> float:
 
 
 def sizes_of(item: Any, scaler: Any) -> dict[str, Any]:
-    """CPUs, bytes and replicas of a Deployment, as `wanted.sized` takes them.
+    """CPUs, bytes, replicas and recordings of a Deployment, as `wanted.sized` takes them.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ def sizes_of(item: Any, scaler: Any) -> dict[str, Any]:
     with suppress(LookupError, TypeError, AttributeError):
         containers = item["spec"]["template"]["spec"]["containers"]
         server = next((one for one in containers if one["name"] == "server"), containers[0])
+        environment = {one["name"]: one.get("value") for one in server.get("env", ())}
+        found["recorded"] = size_of(environment)
         limits = server["resources"]["limits"]
         found["cpu"] = quantity(limits["cpu"])
         found["memory"] = int(quantity(limits["memory"]))

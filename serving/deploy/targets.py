@@ -83,11 +83,13 @@ def _to_kubernetes(
     from registry.store import reported
     from serving.deploy import kubernetes, kustomization
     from serving.deploy.kubectl import Kubectl
-    from serving.deploy.wanted import release
+    from serving.deploy.lasting import secret_command
+    from serving.deploy.wanted import read_token, release
     from serving.engine import reported as engine_reported
 
     if folder:
         kustomization.check(wanted.model, folder)  # before an image is built for nothing
+        read_token(wanted.token_file)
         with reported("deploying"), engine_reported("deploying"):
             found = release(client, wanted, say)
         files = kustomization.write(found, wanted, folder, say)
@@ -97,6 +99,7 @@ def _to_kubernetes(
             "files": [str(path) for path in files],
             "said": [
                 f"{len(files)} files are in {folder} for {found.model} version {found.version}",
+                *([secret_command(wanted)] if wanted.token_file else []),
                 f"kubectl apply --kustomize {shlex.quote(str(folder))}",
             ],
         }

@@ -78,13 +78,16 @@ class Wanted:
     traces: str = ""
 
 
-def sized(wanted: Wanted, cpu: float = 0.0, memory: int = 0, replicas: int = 0) -> Wanted:
+def sized(
+    wanted: Wanted, cpu: float = 0.0, memory: int = 0, replicas: int = 0, recorded: int = 0
+) -> Wanted:
     """What is wanted, as large as what is there where no size is given, or else by default."""
     return replace(
         wanted,
         cpu=wanted.cpu or cpu or 1.0,
         memory=wanted.memory or memory or 512 << 20,
         replicas=wanted.replicas or replicas or 3,
+        record=wanted.record and wanted.record.sized(recorded),
     )
 
 

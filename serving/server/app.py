@@ -167,15 +167,15 @@ class App:
         tuple, or None
             What `ask` gives to `reply`; None if the request is to be answered by `__call__`.
         """
-        start = perf_counter()
         self.flush()
+        start = perf_counter()
         try:
             parsed = self._parsed(route, headers, body)
             if parsed is None:
                 return None
             predicted = predict_one(self._predictor, *parsed, start)
-            self._metrics.answering(predicted[0], predicted[2])
             answer = self._answered((route.name, headers, body), *predicted)
+            self._metrics.answering(predicted[0], predicted[2])
         except Exception as error:  # noqa: BLE001  as above
             answer = self._refusal(error)
         return self._finished(route, answer)

@@ -61,6 +61,7 @@ class TracedApp(App):
 
     def answer(self, route: Route, headers: dict[bytes, bytes], body: bytes) -> Answer | None:
         """As `ask`, at once."""
+        self.flush()  # whose answers are seen by themselves
         seen = Seen("POST", headers.items(), time_ns())
         _NOW.set(seen)
         answer = super().answer(route, headers, body)

@@ -12,7 +12,7 @@ from serving.server.errors import Headers
 class Written:
     """Writes answers; where one has the status and headers of the last, these are written.
 
-    They are the same again and again, until the second is over.
+    They are the same again and again, until the second is over; those of what is recorded are not.
     """
 
     def __init__(self) -> None:

@@ -79,7 +79,7 @@ def test_who_may_not_ask_the_engine_is_told_so(
         engines.connect()
 
 
-def test_an_engine_behind_ssh_is_said_how_to_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_behind_ssh_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "ssh://ada@build.example")
-    with pytest.raises(UserError, match=r"got an address under ssh:; .* DOCKER_HOST=unix://"):
+    with pytest.raises(UserError, match=r"got one behind ssh, .*; run this there"):
         engines.connect()

@@ -54,6 +54,14 @@ def test_a_token_is_a_file_and_not_in_the_text(tmp_path: Path) -> None:
     assert server["environment"] == {"SIXFOLD_TOKEN_FILE": "/run/secrets/token"}
 
 
+def test_recordings_keep_their_size(tmp_path: Path) -> None:
+    def limit(asked: Recording) -> int:
+        server = written(tmp_path, CHURN, Wanted("churn", record=asked))["services"]["server"]
+        return int(server["environment"]["SIXFOLD_RECORD_BYTES"])
+
+    assert limit(Recording(size=10 << 30)) == limit(Recording()) > limit(Recording(size=1 << 30))
+
+
 def test_what_is_recorded_goes_to_a_volume_or_a_folder(tmp_path: Path) -> None:
     whole = yaml.safe_load(written_anew("", CHURN, Wanted("churn", record=Recording())))
     (server,) = whole["services"].values()

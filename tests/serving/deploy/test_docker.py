@@ -1,6 +1,6 @@
 """What an earlier deployment has left, whose container one is, and what is refused at once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -159,14 +159,23 @@ def test_all_are_told_to_end_before_any_is_waited_for() -> None:
 
 
 def test_sizes_stay_where_no_others_are_given() -> None:
-    there: Any = SimpleNamespace(attrs={"HostConfig": {"NanoCpus": 500_000_000, "Memory": 1 << 30}})
+    environment = ["LANG=C", *(f"{k}={v}" for k, v in Recording(size=10 << 30).settings().items())]
+    attrs = {
+        "HostConfig": {"NanoCpus": 500_000_000, "Memory": 1 << 30},
+        "Config": {"Env": environment},
+    }
+    there: Any = SimpleNamespace(attrs=attrs)
+    records = Wanted("churn", record=Recording())
+    other = replace(records, cpu=2.0, memory=1 << 28, record=Recording(size=1 << 29))
     for container, asked, expected in (
-        (there, Wanted("churn"), (0.5, 1 << 30)),
-        (there, Wanted("churn", cpu=2.0, memory=1 << 28), (2.0, 1 << 28)),
-        (None, Wanted("churn"), (1.0, 512 << 20)),
+        (there, records, (0.5, 1 << 30, 10 << 30)),
+        (there, other, (2.0, 1 << 28, 1 << 29)),
+        (None, records, (1.0, 512 << 20, 1 << 30)),
     ):
         found = sized(asked, **sizes(container))
-        assert (found.cpu, found.memory) == expected
+        assert found.record
+        assert (found.cpu, found.memory, found.record.size) == expected
+    assert sized(Wanted("churn"), **sizes(there)).record is None
 
 
 def test_a_network_that_somebody_is_on_stays_and_the_token_does_not(tmp_path: Path) -> None:

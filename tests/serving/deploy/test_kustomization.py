@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from serving.deploy import kustomization, manifests
+from serving.deploy.lasting import secret_command
 from serving.deploy.recording import Recording
 from serving.deploy.targets import DEPLOY
 from serving.deploy.wanted import Release, Wanted
@@ -99,6 +100,33 @@ def test_recordings_have_room_in_the_claim_that_is_there(tmp_path: Path) -> None
     with pytest.raises(UserError, match=r"--record-size of at most 1024Mi, as the claim .* 2048Mi"):
         write(tmp_path, NEXT, replace(WANTED, record=Recording(size=2 << 30)))
     assert {path: path.read_text() for path in tmp_path.glob("*.yaml")} == before
+
+
+def test_recordings_keep_their_size(tmp_path: Path) -> None:
+    write(tmp_path, wanted=replace(WANTED, record=Recording(size=10 << 30)))
+    before = limit(tmp_path)
+    write(tmp_path, NEXT, replace(PLAIN, record=Recording()))
+    assert limit(tmp_path) == before
+    assert read(tmp_path, "persistentvolumeclaim")["spec"]["resources"]["requests"] == {
+        "storage": "10240Mi"
+    }
+    write(tmp_path, NEXT, replace(PLAIN, record=Recording(size=1 << 30)))
+    assert limit(tmp_path) < before
+
+
+def limit(folder: Path) -> int:
+    """Of the recordings, in bytes."""
+    (container,) = read(folder, "deployment")["spec"]["template"]["spec"]["containers"]
+    environment = {one["name"]: one["value"] for one in container["env"]}
+    return int(environment["SIXFOLD_RECORD_BYTES"])
+
+
+def test_the_secret_of_a_token_is_made_by_a_command() -> None:
+    wanted = replace(PLAIN, token_file=Path("my token"), namespace="ml")
+    assert secret_command(wanted) == (
+        "kubectl --namespace ml create secret generic sixfold-churn-token "
+        "'--from-file=token=my token'"
+    )
 
 
 def test_the_token_stays(tmp_path: Path) -> None:

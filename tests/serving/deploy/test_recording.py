@@ -17,6 +17,7 @@ from serving.deploy.recording import (
     forget,
     kept,
     recording,
+    size_of,
 )
 from training.errors import UserError
 
@@ -44,6 +45,15 @@ def test_the_settings_leave_room_in_the_volume() -> None:
     found = Recording(size=1 << 30).settings()
     assert set(found) == {"SIXFOLD_RECORD", "SIXFOLD_RECORD_BYTES"}
     assert int(found["SIXFOLD_RECORD_BYTES"]) < 1 << 30
+
+
+@pytest.mark.parametrize("text", ["16m", "100m", "1g", "1.5g", "10g", "777Mi", "2Ti"])
+def test_a_size_is_read_from_the_settings_that_it_became(text: str) -> None:
+    asked = recording(NOTHING | {"record": "", "record_size": text})
+    assert asked
+    assert size_of(asked.settings()) == asked.size > 0
+    for environment in ({}, {"SIXFOLD_RECORD_BYTES": "many"}, {"SIXFOLD_RECORD_BYTES": None}):
+        assert size_of(environment) == 0
 
 
 def test_a_new_folder_is_one_that_a_server_may_write_to(tmp_path: Path) -> None:

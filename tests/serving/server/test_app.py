@@ -141,6 +141,21 @@ def test_who_is_alone_is_answered_at_once_but_not_before_others(bundle_folder: P
     assert counts(app._metrics)["sixfold_rows_total",] == 2
 
 
+def test_who_is_alone_when_the_model_fails_is_not_counted_as_predicted(
+    bundle_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app, _ = make(bundle_folder)
+    body = json.dumps({"dataframe_records": [ROW | {"x0": SECRET}]}).encode()
+    answer = app.answer(app.short_ways[b"/invocations"], {}, body)
+    assert answer is not None
+    assert answer[0] == 500
+    app.sent()
+    counted = counts(app._metrics)
+    assert counted["sixfold_rows_total",] == 0
+    assert counted["sixfold_errors_total", "internal"] == 1
+    assert str(SECRET) not in caplog.text
+
+
 def test_many_rows_in_a_small_body_do_not_hold_others_up(bundle_folder: Path) -> None:
     app, _ = make(bundle_folder)
     route = app.short_ways[b"/invocations"]
