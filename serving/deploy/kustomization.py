@@ -4,6 +4,7 @@ What a person has put into the folder stays, also in `kustomization.yaml`: a too
 is no longer listed there finds all that was. A canary's files are called `…-canary.yaml`.
 """
 
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -97,6 +98,31 @@ def write(release: Release, wanted: Wanted, folder: Path, say: Callable[[str], N
         where = f" --namespace {whole['namespace']}" if whole.get("namespace") else ""
         say(f"a canary ends; where it was applied by hand: kubectl{where} delete {' '.join(names)}")
     return [folder / name for name in (*files, FILE)]
+
+
+def secret_command(wanted: Wanted, folder: Path) -> str:
+    """The command that makes the Secret of a token's file, as `deploy` makes it.
+
+    Parameters
+    ----------
+    wanted : Wanted
+        With a token's file.
+    folder : Path
+        That was written, whose namespace it goes to.
+    """
+    meta = manifests.secret(wanted.model, "")["metadata"]
+    namespace = (check(wanted.model, folder)[FILE] or {}).get("namespace")
+    where = ["--namespace", namespace] if namespace else []
+    labels = [f"{name}={value}" for name, value in meta["labels"].items()]
+    create = ["create", "secret", "generic", meta["name"], "--from-file=token=/dev/stdin"]
+    steps = [
+        ["kubectl", *create, "--dry-run=client", "--output", "yaml"],
+        ["kubectl", "label", "--local", "--filename", "-", "--output", "yaml", *labels],
+        ["kubectl", *where, "apply", "--filename", "-"],
+    ]
+    # No line's end, which would be part of what Prometheus sends.
+    read = f"tr -d '[:space:]' < {shlex.quote(str(wanted.token_file))}"
+    return " | ".join([read, *map(shlex.join, steps)])
 
 
 def _files(

@@ -1,6 +1,5 @@
 """What outlives a version on Kubernetes: the Secret with the token, the claim of recordings."""
 
-import shlex
 from typing import Any
 
 from serving.deploy.kubectl import Kubectl
@@ -40,10 +39,3 @@ def check_size(claim: Any, wanted: Wanted) -> None:
 def secret_name(model: str) -> str:
     """What the Secret with a deployed model's token is called."""
     return f"{deployment(model)}-token"
-
-
-def secret_command(wanted: Wanted) -> str:
-    """The command that makes that Secret of a token's file: no token is written to a folder."""
-    named = ["--namespace", wanted.namespace] if wanted.namespace else []
-    words = ["kubectl", *named, "create", "secret", "generic", secret_name(wanted.model)]
-    return shlex.join([*words, f"--from-file=token={wanted.token_file}"])

@@ -39,7 +39,7 @@ _OPTIONS = (
         "--record-size",
         "--record_size",
         default=None,
-        help="The most that they take; the oldest go. Default: that of the version before, or 1g.",
+        help="The most that they take; the oldest go. Default: as the version before, or 1g.",
     ),
     click.option(
         "--record-share",
@@ -98,9 +98,14 @@ class Recording:
 def size_of(environment: Mapping[str, Any]) -> int:
     """The size of the recording whose `settings` a server has, in whole MiB; 0 for none."""
     try:
-        return round(int(environment.get(_BYTES, 0)) / _USABLE / (1 << 20)) << 20
+        return _whole(int(environment.get(_BYTES, 0)) / _USABLE + (1 << 19))
     except (TypeError, ValueError):  # changed by hand
         return 0
+
+
+def _whole(size: float) -> int:
+    """In whole MiB, as claims are written."""
+    return int(size) >> 20 << 20
 
 
 def recording(asked: Mapping[str, Any], default: Path | None = None) -> Recording | None:
@@ -124,12 +129,10 @@ def recording(asked: Mapping[str, Any], default: Path | None = None) -> Recordin
                 option = name.replace("_", "-")
                 raise UserError(f"expected --record with --{option}, got none; add it")
         return None
-    found = Recording()
+    found, size = Recording(), asked["record_size"]
     return Recording(
         folder=Path(named).absolute() if named else default,
-        size=parse_size(asked["record_size"], "--record-size", _LEAST)
-        if asked["record_size"]
-        else found.size,
+        size=_whole(parse_size(size, "--record-size", _LEAST)) if size else found.size,
         share=asked["record_share"] or found.share,
         storage_class=asked.get("record_class") or found.storage_class,
         access=asked.get("record_access") or found.access,

@@ -36,9 +36,9 @@ def sizes_of(item: Any, scaler: Any) -> dict[str, Any]:
     with suppress(LookupError, TypeError, AttributeError):
         containers = item["spec"]["template"]["spec"]["containers"]
         server = next((one for one in containers if one["name"] == "server"), containers[0])
-        environment = {one["name"]: one.get("value") for one in server.get("env", ())}
-        found["recorded"] = size_of(environment)
         limits = server["resources"]["limits"]
         found["cpu"] = quantity(limits["cpu"])
         found["memory"] = int(quantity(limits["memory"]))
+        environment = {one["name"]: one.get("value") for one in server.get("env", ())}
+        found["recorded"] = size_of(environment)
     return found

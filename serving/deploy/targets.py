@@ -83,7 +83,6 @@ def _to_kubernetes(
     from registry.store import reported
     from serving.deploy import kubernetes, kustomization
     from serving.deploy.kubectl import Kubectl
-    from serving.deploy.lasting import secret_command
     from serving.deploy.wanted import read_token, release
     from serving.engine import reported as engine_reported
 
@@ -99,7 +98,7 @@ def _to_kubernetes(
             "files": [str(path) for path in files],
             "said": [
                 f"{len(files)} files are in {folder} for {found.model} version {found.version}",
-                *([secret_command(wanted)] if wanted.token_file else []),
+                *([kustomization.secret_command(wanted, folder)] if wanted.token_file else []),
                 f"kubectl apply --kustomize {shlex.quote(str(folder))}",
             ],
         }

@@ -1,5 +1,6 @@
 """Objects as files: of a version, of a canary beside it, and of what a person has put there."""
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,6 @@ import pytest
 import yaml
 
 from serving.deploy import kustomization, manifests
-from serving.deploy.lasting import secret_command
 from serving.deploy.recording import Recording
 from serving.deploy.targets import DEPLOY
 from serving.deploy.wanted import Release, Wanted
@@ -121,12 +121,31 @@ def limit(folder: Path) -> int:
     return int(environment["SIXFOLD_RECORD_BYTES"])
 
 
-def test_the_secret_of_a_token_is_made_by_a_command() -> None:
-    wanted = replace(PLAIN, token_file=Path("my token"), namespace="ml")
-    assert secret_command(wanted) == (
-        "kubectl --namespace ml create secret generic sixfold-churn-token "
-        "'--from-file=token=my token'"
-    )
+def test_the_secret_of_a_token_is_made_by_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, folder, programs = tmp_path / "my token", tmp_path / "churn", tmp_path / "programs"
+    token.write_text("abc\n")
+    write(folder, wanted=replace(WANTED, namespace="ml"))
+    asked = replace(PLAIN, token_file=token)
+    write(folder, wanted=asked)  # which goes to the folder's namespace
+    # Each says how it was called, before what it was given.
+    programs.mkdir()
+    (programs / "kubectl").write_text('#!/bin/sh\necho "$@"\nexec cat\n')
+    (programs / "kubectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    command = ["sh", "-c", kustomization.secret_command(asked, folder)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    labels = manifests.secret("churn", "abc")["metadata"]["labels"]
+    assert said.splitlines() == [
+        "--namespace ml apply --filename -",
+        "label --local --filename - --output yaml "
+        + " ".join(f"{name}={value}" for name, value in labels.items()),
+        "create secret generic sixfold-churn-token --from-file=token=/dev/stdin --dry-run=client "
+        "--output yaml",
+        "abc",
+    ]
+    assert not said.endswith("\n")
 
 
 def test_the_token_stays(tmp_path: Path) -> None:

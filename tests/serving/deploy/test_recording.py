@@ -47,11 +47,12 @@ def test_the_settings_leave_room_in_the_volume() -> None:
     assert int(found["SIXFOLD_RECORD_BYTES"]) < 1 << 30
 
 
-@pytest.mark.parametrize("text", ["16m", "100m", "1g", "1.5g", "10g", "777Mi", "2Ti"])
+@pytest.mark.parametrize("text", ["16m", "100m", "1g", "1.7g", "1.9g", "10g", "777Mi", "2Ti"])
 def test_a_size_is_read_from_the_settings_that_it_became(text: str) -> None:
     asked = recording(NOTHING | {"record": "", "record_size": text})
     assert asked
     assert size_of(asked.settings()) == asked.size > 0
+    assert asked.size % (1 << 20) == 0  # as a claim has it
     for environment in ({}, {"SIXFOLD_RECORD_BYTES": "many"}, {"SIXFOLD_RECORD_BYTES": None}):
         assert size_of(environment) == 0
 
