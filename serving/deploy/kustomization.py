@@ -111,7 +111,7 @@ def secret_command(wanted: Wanted, folder: Path) -> str:
         That was written, whose namespace it goes to.
     """
     meta = manifests.secret(wanted.model, "")["metadata"]
-    namespace = (check(wanted.model, folder)[FILE] or {}).get("namespace")
+    namespace = yaml.safe_load((folder / FILE).read_text()).get("namespace")
     where = ["--namespace", namespace] if namespace else []
     labels = [f"{name}={value}" for name, value in meta["labels"].items()]
     create = ["create", "secret", "generic", meta["name"], "--from-file=token=/dev/stdin"]

@@ -145,7 +145,7 @@ def test_isolated_candidates_have_the_same_results(tmp_path: Path) -> None:
     for folder, options in ((here, []), (apart, ["--isolate", "--memory", "1g"])):
         folder.mkdir()
         printed = call(folder, "sixfold", [*asked, *options])
-        boards.append(_json_in(printed))
+        boards.append(json_of(printed))
     for one, other in zip(*(board["candidates"] for board in boards), strict=True):
         assert one["name"] == other["name"]
         assert one["status"] == other["status"] == "finished"
@@ -209,9 +209,3 @@ def test_a_killed_container_leaves_no_run_running(
     process.communicate(timeout=120)
     assert process.returncode != 0
     assert {run.info.status for run in runs(tmp_path)} == {"FAILED"}
-
-
-def _json_in(printed: str) -> dict[str, list[dict[str, object]]]:
-
-    found: dict[str, list[dict[str, object]]] = json_of(printed)
-    return found

@@ -13,7 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 # A proxy of the machine's environment must not be asked for loopback addresses.
-_loopback = build_opener(ProxyHandler({}))
+loopback = build_opener(ProxyHandler({}))
 
 
 class ServiceError(AssertionError):
@@ -63,7 +63,7 @@ def listens(port: int) -> bool:
 def answers(url: str, statuses: Sequence[int] = (200,)) -> bool:
     """Whether a GET of `url` is answered with one of these HTTP statuses."""
     try:
-        with _loopback.open(url, timeout=5) as response:
+        with loopback.open(url, timeout=5) as response:
             return response.status in statuses
     except HTTPError as error:
         return error.code in statuses

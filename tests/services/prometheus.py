@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import ProxyHandler, build_opener
 
-from tests.services.process import answers, find_binary, free_ports, running
+from tests.services.process import answers, find_binary, free_ports, loopback, running
 
-_loopback = build_opener(ProxyHandler({}))
+INSTALL = "containers/setup test-tools"
 
 
 class Prometheus:
@@ -37,7 +36,7 @@ class Prometheus:
         return found
 
     def _get(self, path: str, **given: str) -> Any:
-        with _loopback.open(f"{self._address}/api/v1/{path}?{urlencode(given)}", timeout=10) as got:
+        with loopback.open(f"{self._address}/api/v1/{path}?{urlencode(given)}", timeout=10) as got:
             return json.load(got)["data"]
 
 
@@ -45,7 +44,7 @@ class Prometheus:
 def prometheus(folder: Path, ports: Sequence[int], seconds: float) -> Iterator[Prometheus]:
     """One that asks servers at these ports of this machine every so many seconds."""
     own = Path(sys.executable).with_name("prometheus")
-    program = find_binary("prometheus", "containers/setup test-tools", [own])
+    program = find_binary("prometheus", INSTALL, [own])
     (port,) = free_ports(1)
     targets = [f"127.0.0.1:{asked}" for asked in ports]
     job = {"job_name": "sixfold", "static_configs": [{"targets": targets}]}

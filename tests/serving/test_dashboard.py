@@ -112,9 +112,8 @@ def test_every_panel_shows_what_was_asked(servers: list[Server], asked: Promethe
 def test_a_chosen_version_is_shown_alone(servers: list[Server], asked: Prometheus) -> None:
     info = "sixfold_model_info"
     wait_until(lambda: len(asked.query(info, time.time() - _LATE)) == len(servers))
-    assert asked.label_values("model", "sixfold_model_info") == ["churn"]
-    series = 'sixfold_model_info{model=~"churn"}'
-    assert set(asked.label_values("version", series)) == {"3", "12"}
+    assert asked.label_values("model", info) == ["churn"]
+    assert set(asked.label_values("version", info + '{model=~"churn"}')) == {"3", "12"}
     found = computed(asked, model="churn", version="12")
     assert [one["metric"]["version"] for one in found["Versions", "A"]] == ["12"]
     assert float(found["Workers that answer", "A"][0]["value"][1]) == 1.0
