@@ -97,9 +97,14 @@ def compile_model(model: Path, bundle: Path, facts: Mapping[str, Any]) -> Compil
         shutil.copytree(model, bundle / PIPELINES)
     logged_by = _LOGGED_BY.search((model / "MLmodel").read_text())
     facts = {**facts, "mlflow": logged_by[1] if logged_by else ""}
-    record = {"format": FORMAT, **facts, "path": compiled.path, "why": compiled.why}
+    record = {"format": FORMAT, **facts, "path": compiled.path, "why": _sentence(compiled.why)}
     (bundle / FACTS).write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return compiled
+
+
+def _sentence(words: str) -> str:
+    """Words that follow a colon where the build says them, as a page says them."""
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
 
 
 def _compile(data: Path, bundle: Path) -> Compiled:
